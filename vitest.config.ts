@@ -11,7 +11,6 @@ const suite = (name: string, fileParallelism: boolean) => ({
 });
 
 export default defineConfig({
-  esbuild: { target: 'node20' },
   test: {
     pool: 'forks',
     maxWorkers: 2,
