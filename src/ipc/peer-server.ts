@@ -1,0 +1,125 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { AtomicError } from '../base/index.ts';
+import { flags, sys } from '../platform/index.ts';
+import { addressOf } from './address.ts';
+import { Connection, maxRequestBytes } from './connection.ts';
+import { SaslServer } from './sasl.ts';
+
+/** A client authenticates in milliseconds; one that does not may not hold a connection. */
+const handshakeTimeoutMs = 30_000;
+/** More watchers of one transaction than a fleet of consoles opens, and few enough to cost nothing. */
+const maxPeers = 256;
+
+/** A client of a peer socket: its connection, and who the kernel says it is. */
+export interface Peer {
+  readonly connection: Connection;
+  readonly uid: number;
+  readonly pid: number;
+}
+
+/** Where to listen, which users may connect, and who takes the peers. */
+export interface PeerServerOptions {
+  readonly path: string;
+  /** Everybody on the machine, or only the user who listens. */
+  readonly access: 'everybody' | 'owner';
+  readonly onPeer: (peer: Peer) => void;
+}
+
+/** A listening D-Bus peer server: no bus, no names, any number of clients. */
+export class PeerServer {
+  /** What a client connects to. */
+  readonly address: string;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #options: PeerServerOptions;
+  readonly #guid: string;
+
+  private constructor(options: PeerServerOptions) {
+    this.#options = options;
+    this.address = addressOf(options.path);
+    this.#guid = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex');
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Listens at `options.path`, replacing a socket left there; `Io` naming the path if that is impossible. */
+  static async listen(options: PeerServerOptions): Promise<PeerServer> {
+    const server = new PeerServer(options);
+    removeSocket(options.path);
+    const open = options.access === 'everybody';
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', (error) => {
+        reject(new AtomicError('Io', `Could not listen on ${options.path}: ${error.message}`, { cause: error }));
+      });
+      server.#server.listen({ path: options.path, readableAll: open, writableAll: open }, resolve);
+    });
+    server.#server.on('error', () => undefined);
+    return server;
+  }
+
+  /** How many clients are connected, those still authenticating included. */
+  get peerCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** Takes no more clients afterwards, and the socket is gone; those connected stay. */
+  stopListening(): void {
+    this.#server.close();
+    removeSocket(this.#options.path);
+  }
+
+  /** Cuts every client. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#sockets.size >= maxPeers) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => undefined);
+    const credentials = peerCredentials(socket);
+    if (credentials === undefined) {
+      socket.destroy();
+      return;
+    }
+    const sasl = new SaslServer(credentials.uid, this.#guid);
+    const timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    socket.once('close', () => clearTimeout(timer));
+    const feed = (bytes: Buffer): void => {
+      const step = sasl.feed(bytes);
+      if (step.reply !== '') socket.write(step.reply);
+      if (step.state === 'failed') socket.end();
+      if (step.state !== 'begun') return;
+      clearTimeout(timer);
+      socket.off('data', feed);
+      socket.pause();
+      const connection = new Connection(socket, { firstBytes: step.rest, limitBytes: maxRequestBytes });
+      this.#options.onPeer({ connection, ...credentials });
+    };
+    socket.on('data', feed);
+    socket.resume();
+  }
+}
+
+/** Who the kernel says is at the other end; undefined if it is already gone. */
+function peerCredentials(socket: Socket): { readonly uid: number; readonly pid: number } | undefined {
+  const handle = (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle;
+  if (handle?.fd === undefined || handle.fd < 0) return undefined;
+  try {
+    const { uid, pid } = sys.peerCredentials(handle.fd);
+    return { uid, pid };
+  } catch {
+    return undefined;
+  }
+}
+
+function removeSocket(path: string): void {
+  try {
+    sys.unlinkat(flags.AT_FDCWD, path, 0);
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code !== 'ENOENT') throw error;
+  }
+}
