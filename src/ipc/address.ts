@@ -9,7 +9,7 @@ export const systemBusAddress = 'unix:path=/run/dbus/system_bus_socket';
  */
 export function socketPathOf(address: string): string {
   for (const entry of address.split(';')) {
-    const [transport, options = ''] = splitOnce(entry, ':');
+    const [transport, options] = splitOnce(entry, ':');
     if (transport !== 'unix') continue;
     const values = new Map(options.split(',').map((pair) => splitOnce(pair, '=')));
     const path = values.get('path');

@@ -1,10 +1,10 @@
-import { AtomicError, defined } from '../base/index.ts';
+import { AtomicError } from '../base/index.ts';
 import { BusConnection } from './bus-connection.ts';
 import { openConnection } from './client-handshake.ts';
 import type { Connection } from './connection.ts';
 import { signatureOf, type InterfaceContract } from './contract-types.ts';
 import { agentBusName, sysrootInterface, sysrootPath } from './contract.ts';
-import type { WireDict, WireValue } from './values.ts';
+import { wireText, type WireDict, type WireValue } from './values.ts';
 
 /** Where the agent is: on a bus (which starts it when needed), or at a peer socket of its own (embedded). */
 export type AgentAddress =
@@ -86,7 +86,7 @@ export class AgentClient {
   /** The object path of a stateroot, the booted one for `''`. */
   async osPath(stateroot: string): Promise<string> {
     const [path] = await this.call(sysrootPath, sysrootInterface, { member: 'GetOS', args: [stateroot] });
-    return String(defined(path, 'GetOS returns a path'));
+    return wireText(path);
   }
 
   /** Tells when the agent leaves the bus or another takes its place, until disposed; at a peer socket: when it closes. */

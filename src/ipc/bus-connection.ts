@@ -2,7 +2,7 @@ import { AtomicError, defined } from '../base/index.ts';
 import { openConnection } from './client-handshake.ts';
 import type { CallOptions, Connection } from './connection.ts';
 import type { WireMessage } from './message.ts';
-import type { WireValue } from './values.ts';
+import { wireText, type WireValue } from './values.ts';
 
 const driver = 'org.freedesktop.DBus';
 const driverPath = '/org/freedesktop/DBus';
@@ -29,7 +29,7 @@ export class BusConnection {
       interface: driver,
       member: 'Hello',
     });
-    return new BusConnection(connection, String(name));
+    return new BusConnection(connection, wireText(name));
   }
 
   /** Calls a method of the bus itself. */

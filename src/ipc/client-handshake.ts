@@ -28,7 +28,7 @@ async function authenticate(socket: Socket): Promise<void> {
       clearTimeout(timer);
       socket.removeAllListeners('error').removeAllListeners('close').removeAllListeners('readable');
       if (error === undefined) resolve();
-      else reject(error instanceof Error ? error : new Error(String(error)));
+      else reject(error instanceof Error ? error : new Error(messageOf(error)));
     };
     socket.once('error', settle);
     socket.once('close', () => settle(new Error('the other side closed the connection')));

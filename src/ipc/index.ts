@@ -53,6 +53,7 @@ export {
   isWireVariant,
   sameWireValue,
   wireDict,
+  wireText,
   wireVariant,
   type WireDict,
   type WireMap,

@@ -116,7 +116,7 @@ interface HeaderFields {
 }
 
 function decodeFields(fields: WireValue | undefined): HeaderFields {
-  const found: Record<string, WireValue> = {};
+  const found: Record<string, WireValue> & HeaderFields = {};
   const list: readonly WireValue[] = Array.isArray(fields) ? fields : [];
   for (const field of list) {
     const [code, content] = field as readonly [number, { type: string; value: WireValue }];
@@ -127,5 +127,5 @@ function decodeFields(fields: WireValue | undefined): HeaderFields {
     }
     found[known[0]] = content.value;
   }
-  return found as HeaderFields;
+  return found;
 }

@@ -9,10 +9,10 @@ const maxDepth = 64;
 const maxArrayBytes = 64 * 1024 * 1024;
 
 const objectPathPattern = /^\/(?:[A-Za-z0-9_]+(?:\/[A-Za-z0-9_]+)*)?$/;
-const alignments: Readonly<Record<string, number>> = {
-  ...{ y: 0, g: 0, v: 0, n: 1, q: 1, b: 2, i: 2, u: 2, s: 2, o: 2, a: 2, h: 2 },
-  ...{ x: 3, t: 3, d: 3, '(': 3, '{': 3 },
-};
+/** Alignment of each type as a power of two; the wire format's table. */
+const alignments: ReadonlyMap<string, number> = new Map(
+  ['ygv', 'nq', 'biusoah', 'xtd({'].flatMap((codes, power) => codes.split('').map((code) => [code, power] as const)),
+);
 
 /** True if `text` is a valid object path. */
 export function isObjectPath(text: string): boolean {
@@ -27,7 +27,7 @@ export class WireReader {
   readonly #bytes: Buffer;
   readonly #buffer: DBusBuffer;
 
-  /** `littleEndian` is the first byte of the message. `start` must be a multiple of 8 in the message. */
+  /** `littleEndian` is the first byte of the message. The bytes begin at a multiple of 8 in it. */
   constructor(bytes: Buffer, littleEndian: boolean) {
     this.#bytes = bytes;
     this.#buffer = new DBusBuffer(bytes, 0, littleEndian ? 0x6c : 0x42);
@@ -68,7 +68,7 @@ export class WireReader {
   }
 
   #readBasic(code: string): WireValue {
-    const power = alignments[code] ?? 0;
+    const power = alignments.get(code) ?? 0;
     this.align(power);
     switch (code) {
       case 'g':
@@ -117,7 +117,7 @@ export class WireReader {
     this.#need(4);
     const length = this.#buffer.readInt32();
     const element = defined(type.inner[0], 'an array has an element type');
-    this.align(alignments[element.code] ?? 0);
+    this.align(alignments.get(element.code) ?? 0);
     if (length > maxArrayBytes) throw malformed('an array is larger than 64 MiB');
     this.#need(length);
     const end = this.#buffer.pos + length;

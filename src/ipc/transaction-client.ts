@@ -3,7 +3,7 @@ import { openConnection } from './client-handshake.ts';
 import type { Connection } from './connection.ts';
 import { transactionInterface, transactionPath } from './contract.ts';
 import type { WireMessage } from './message.ts';
-import { dictString, type WireDict, type WireValue } from './values.ts';
+import { dictString, wireText, type WireDict, type WireValue } from './values.ts';
 
 /** What a transaction tells its clients; a closed union. Sizes in bytes, times in seconds. */
 export type TransactionEvent =
@@ -53,7 +53,8 @@ export class TransactionClient {
     this.finished = new Promise((resolve, reject) => {
       connection.onSignal((signal) => {
         if (signal.path !== transactionPath || signal.interface !== transactionInterface.name) return;
-        if (signal.member === 'Finished') resolve({ success: signal.body[0] === true, error: String(signal.body[1]) });
+        if (signal.member === 'Finished')
+          resolve({ success: signal.body[0] === true, error: wireText(signal.body[1]) });
         const event = toEvent(signal);
         if (event !== undefined) onEvent(event);
       });
@@ -109,15 +110,15 @@ export class TransactionClient {
 
 function toEvent(signal: WireMessage): TransactionEvent | undefined {
   const [first, second] = signal.body;
-  switch (signal.member) {
+  switch (signal.member ?? '') {
     case 'Message':
-      return { kind: 'message', text: String(first) };
+      return { kind: 'message', text: wireText(first) };
     case 'TaskBegin':
-      return { kind: 'task-begin', text: String(first) };
+      return { kind: 'task-begin', text: wireText(first) };
     case 'TaskEnd':
-      return { kind: 'task-end', text: String(first) };
+      return { kind: 'task-end', text: wireText(first) };
     case 'PercentProgress':
-      return { kind: 'percent', text: String(first), percent: Number(second) };
+      return { kind: 'percent', text: wireText(first), percent: Number(second) };
     case 'DownloadProgress':
       return { kind: 'download', ...toDownload(signal.body) };
     case 'ProgressEnd':

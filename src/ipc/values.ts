@@ -78,3 +78,8 @@ function sameArray(left: WireValue, right: WireValue): boolean {
     return match !== undefined && sameWireValue(value, match);
   });
 }
+
+/** The value as text if it is one; `''` otherwise, also for what is missing. */
+export function wireText(value: WireValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
