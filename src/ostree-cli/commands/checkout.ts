@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import { AtomicError } from '../../base/index.ts';
+import { Dir } from '../../platform/index.ts';
+import { checkoutCommit, requireRev } from '../../repo/index.ts';
+import type { OstreeContext } from '../context.ts';
+import { openCommandRepo, repoCommand } from '../repo-command.ts';
+
+interface CheckoutCommandOptions {
+  readonly userMode?: boolean;
+  readonly subpath?: string;
+  readonly union?: boolean;
+  readonly requireHardlinks?: boolean;
+  readonly forceCopy?: boolean;
+}
+
+/** Directory and last name of a path that need not exist yet. */
+function splitDestination(path: string): readonly [directory: string, name: string] {
+  const trimmed = path.replace(/\/+$/, '');
+  const at = trimmed.lastIndexOf('/');
+  const name = trimmed.slice(at + 1);
+  if (name === '' || name === '.' || name === '..') {
+    throw new AtomicError('InvalidArgument', `Cannot check out to '${path}': name a directory to make`);
+  }
+  return [at < 0 ? '.' : trimmed.slice(0, at) || '/', name];
+}
+
+/** `ostree checkout`: makes a commit a directory, by hard links where the repository's mode allows it. */
+export function checkoutCommand(context: OstreeContext): Command {
+  const command = repoCommand('checkout', 'Check out a commit into a filesystem tree')
+    .argument('<commit>')
+    .argument('[destination]')
+    .option('-U, --user-mode', 'do not change file ownership or initialize extended attributes')
+    .option('--subpath <path>', 'check out a sub-directory alone')
+    .option('--union', 'keep existing directories, overwrite existing files')
+    .option('-H, --require-hardlinks', 'do not fall back to full copies if hardlinking is impossible')
+    .option('-C, --force-copy', 'never hardlink (but reflink if available)');
+  return command.action(async (rev: string, destination: string | undefined, options: CheckoutCommandOptions) => {
+    using repo = openCommandRepo(context, command);
+    const commit = requireRev(repo, rev);
+    const [parent, name] = splitDestination(destination ?? rev);
+    const linkable = repo.mode === (options.userMode === true ? 'bare-user' : 'bare');
+    if (options.requireHardlinks === true && (!linkable || options.forceCopy === true)) {
+      throw new AtomicError('InvalidArgument', `Hard links are not possible: the repository's mode is ${repo.mode}`, {
+        hint: 'Leave out --require-hardlinks, or check out from a bare repository.',
+      });
+    }
+    using directory = Dir.open(parent);
+    await checkoutCommit(
+      repo,
+      {
+        commit,
+        destination: directory,
+        name,
+        how: options.forceCopy === true ? 'copy' : 'link',
+        userMode: options.userMode === true,
+        existing: options.union === true ? 'union' : 'fail',
+        ...(options.subpath === undefined ? {} : { subpath: options.subpath }),
+      },
+      context.job,
+    );
+  });
+}

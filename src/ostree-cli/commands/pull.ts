@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { AtomicError } from '../../base/index.ts';
+import { pull, requireRemote } from '../../remote/index.ts';
+import type { OstreeContext } from '../context.ts';
+import { formatSize } from '../format-size.ts';
+import { openCommandRepo, repoCommand } from '../repo-command.ts';
+
+interface PullCommandOptions {
+  readonly mirror?: boolean;
+  readonly depth?: string;
+  readonly commitMetadataOnly?: boolean;
+  readonly timestampCheck?: boolean;
+  readonly disableVerifyBindings?: boolean;
+}
+
+/** The words before the colon of `remote:branch`, and the branch among those named. */
+function splitRemote(remote: string, branches: readonly string[]): readonly [name: string, refs: readonly string[]] {
+  const at = remote.indexOf(':');
+  return at < 0 ? [remote, branches] : [remote.slice(0, at), [remote.slice(at + 1), ...branches]];
+}
+
+/** `ostree pull`: fetches refs or commits of a configured remote. */
+export function pullCommand(context: OstreeContext): Command {
+  const command = repoCommand('pull', 'Download data from remote repository')
+    .argument('<remote>')
+    .argument('[branch...]')
+    .option('--mirror', 'write refs suitable for a mirror and fetch all refs if none is named')
+    .option('--depth <depth>', 'traverse DEPTH parents (-1: all)')
+    .option('--commit-metadata-only', 'fetch only the commit metadata')
+    .option('-T, --timestamp-check', 'require fetched commits to have newer timestamps')
+    .option('--disable-verify-bindings', 'do not verify commit bindings')
+    .option('--disable-static-deltas', 'fetch objects (always so here)');
+  return command.action(async (remoteName: string, branches: readonly string[], options: PullCommandOptions) => {
+    const depth = Number(options.depth ?? '0');
+    if (!Number.isInteger(depth) || depth < -1) {
+      throw new AtomicError('InvalidArgument', `--depth must be a number, -1 or greater, not '${options.depth ?? ''}'`);
+    }
+    using repo = openCommandRepo(context, command);
+    const [name, refs] = splitRemote(remoteName, branches);
+    const result = await pull(
+      repo,
+      {
+        remote: requireRemote(repo, name),
+        refs,
+        depth,
+        mirror: options.mirror === true,
+        commitMetadataOnly: options.commitMetadataOnly === true,
+        timestampCheck: options.timestampCheck === true,
+        disableBindings: options.disableVerifyBindings === true,
+      },
+      context.job,
+    );
+    const { fetchedMetadata, fetchedContent, transferredBytes } = result;
+    context.write(
+      `${fetchedMetadata} metadata, ${fetchedContent} content objects fetched; ${formatSize(transferredBytes)} transferred\n`,
+    );
+  });
+}

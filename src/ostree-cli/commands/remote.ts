@@ -1,0 +1,87 @@
+import { Command } from 'commander';
+import { AtomicError } from '../../base/index.ts';
+import { addRemote, deleteRemote, listRemoteRefs, loadRemotes, requireRemote } from '../../remote/index.ts';
+import type { OstreeContext } from '../context.ts';
+import { collect, openCommandRepo, repoCommand } from '../repo-command.ts';
+
+interface AddOptions {
+  readonly set?: readonly string[];
+  readonly gpgVerify: boolean;
+  readonly ifNotExists?: boolean;
+}
+
+function settingsOf(options: AddOptions, branches: readonly string[]): ReadonlyMap<string, string> {
+  const settings = new Map<string, string>();
+  if (branches.length > 0) settings.set('branches', `${branches.join(';')};`);
+  for (const pair of options.set ?? []) {
+    const at = pair.indexOf('=');
+    if (at <= 0) throw new AtomicError('InvalidArgument', `Missing '=' in KEY=VALUE of --set '${pair}'`);
+    settings.set(pair.slice(0, at), pair.slice(at + 1));
+  }
+  if (!options.gpgVerify) settings.set('gpg-verify', 'false');
+  return settings;
+}
+
+function addCommand(context: OstreeContext): Command {
+  const command = repoCommand('add', 'Add a remote repository')
+    .argument('<name>')
+    .argument('<url>')
+    .argument('[branch...]')
+    .option('--set <key=value>', 'set a configuration option of the remote', collect)
+    .option('--no-gpg-verify', 'disable GPG verification')
+    .option('--if-not-exists', 'do nothing if the remote exists');
+  return command.action((name: string, url: string, branches: readonly string[], options: AddOptions) => {
+    using repo = openCommandRepo(context, command);
+    if (options.ifNotExists === true && loadRemotes(repo).has(name)) return;
+    addRemote(repo, { name, url, settings: settingsOf(options, branches) });
+  });
+}
+
+function deleteCommand(context: OstreeContext): Command {
+  const command = repoCommand('delete', 'Delete a remote repository')
+    .argument('<name>')
+    .option('--if-exists', 'do nothing if the remote does not exist');
+  return command.action((name: string, options: { ifExists?: boolean }) => {
+    using repo = openCommandRepo(context, command);
+    if (options.ifExists === true && !loadRemotes(repo).has(name)) return;
+    deleteRemote(repo, name);
+  });
+}
+
+function listCommand(context: OstreeContext): Command {
+  const command = repoCommand('list', 'List remote repository names').option('-u, --show-urls', 'show remote URLs in list');
+  return command.action((options: { showUrls?: boolean }) => {
+    using repo = openCommandRepo(context, command);
+    const remotes = [...loadRemotes(repo).values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+    const width = Math.max(0, ...remotes.map((remote) => remote.name.length));
+    for (const { name, url } of remotes) {
+      context.write(options.showUrls === true ? `${name.padEnd(width)}  ${url}\n` : `${name}\n`);
+    }
+  });
+}
+
+function showUrlCommand(context: OstreeContext): Command {
+  const command = repoCommand('show-url', 'Show remote repository URL').argument('<name>');
+  return command.action((name: string) => {
+    using repo = openCommandRepo(context, command);
+    context.write(`${requireRemote(repo, name).url}\n`);
+  });
+}
+
+function refsCommand(context: OstreeContext): Command {
+  const command = repoCommand('refs', 'List remote refs').argument('<name>');
+  return command.action(async (name: string) => {
+    using repo = openCommandRepo(context, command);
+    const refs = await listRemoteRefs(repo, { remote: requireRemote(repo, name) }, context.job);
+    for (const ref of refs.keys()) context.write(`${name}:${ref}\n`);
+  });
+}
+
+/** `ostree remote`: lists, adds and deletes the remotes of a repository. */
+export function remoteCommand(context: OstreeContext): Command {
+  const command = new Command('remote').description('Remote commands that may involve internet access');
+  for (const create of [addCommand, deleteCommand, listCommand, showUrlCommand, refsCommand]) {
+    command.addCommand(create(context));
+  }
+  return command;
+}
