@@ -1,0 +1,67 @@
+import type { Job } from '../base/index.ts';
+import { pull } from '../remote/index.ts';
+import { resolveRev, writeRef } from '../repo/index.ts';
+import {
+  cleanup,
+  type DeploymentIdentity,
+  deployTree,
+  finalizeDeployment,
+  loadDeployments,
+  planRetention,
+  stageDeployment,
+  type Sysroot,
+  writeDeployments,
+} from '../sysroot/index.ts';
+
+import type { UpdatePlan } from './plan.ts';
+
+/**
+ * Brings everything the plan's candidate needs into the repo and lets the local ref name it; both are durable on return.
+ * Nothing that boots changes. A candidate that is here already costs no network.
+ */
+export async function fetchCandidate(sysroot: Sysroot, plan: UpdatePlan, job: Job): Promise<void> {
+  const { repo } = sysroot;
+  const { source, candidate, remote } = plan;
+  if (source.kind === 'pinned') return;
+  if (!plan.complete && remote !== undefined) {
+    job.report({ kind: 'phase', text: 'Receiving objects' });
+    const overrideCommits = new Map([[source.ref, candidate.checksum]]);
+    await pull(repo, { remote, refs: [source.ref], overrideCommits }, job);
+  }
+  if (resolveRev(repo, source.refspec) !== candidate.checksum) writeRef(repo, source.refspec, candidate.checksum);
+}
+
+/** The plan, or what `replan` makes of it when somebody changed the deployments since it was made. */
+export async function settlePlan(
+  sysroot: Sysroot,
+  plan: UpdatePlan,
+  replan: () => Promise<UpdatePlan>,
+): Promise<UpdatePlan> {
+  return loadDeployments(sysroot).stamp === plan.stamp ? plan : replan();
+}
+
+/**
+ * Makes the deployment of the plan and hands it over: staged for the shutdown on a booted host, written as the next boot
+ * in an offline sysroot. That hand-over is the one step after which something else boots.
+ */
+export async function deployCandidate(sysroot: Sysroot, plan: UpdatePlan, job: Job): Promise<DeploymentIdentity> {
+  const { stateroot, candidate, origin, originMerge, configMerge } = plan;
+  job.report({ kind: 'phase', text: `Checking out tree ${candidate.checksum.slice(0, 7)}` });
+  const tree = { stateroot, checksum: candidate.checksum, origin, kargs: originMerge.kargs, merge: configMerge };
+  const made = await deployTree(sysroot, tree, job);
+  if (sysroot.boot !== undefined) {
+    job.report({ kind: 'phase', text: 'Staging deployment' });
+    await stageDeployment(sysroot, made, job);
+    return made;
+  }
+  job.report({ kind: 'phase', text: 'Writing deployment' });
+  const finalized = await finalizeDeployment(sysroot, made, job);
+  await writeDeployments(sysroot, planRetention(loadDeployments(sysroot), finalized), job);
+  return made;
+}
+
+/** Removes what the new list no longer needs: old deployments, kernels and objects. Only repeatable tidying. */
+export async function tidyUp(sysroot: Sysroot, job: Job): Promise<void> {
+  job.report({ kind: 'phase', text: 'Cleaning up' });
+  await cleanup(sysroot, { base: true }, job);
+}
