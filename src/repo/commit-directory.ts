@@ -1,0 +1,166 @@
+import { AtomicError, type Checksum, type Job } from '../base/index.ts';
+import {
+  compareBytes,
+  encodeCommit,
+  encodeDirMeta,
+  encodeDirTree,
+  isRefName,
+  variant,
+  type Variant,
+  type VariantDict,
+} from '../format/index.ts';
+import { Dir, ingestTree, systemClock, type TreeListing } from '../platform/index.ts';
+import { requireFreeSpace } from './free-space.ts';
+import { createBreather } from './breather.ts';
+import { readRef } from './refs.ts';
+import type { Repo } from './repo.ts';
+import { beginStaging, type Staging } from './staging.ts';
+
+/** Everything a commit says besides its tree. */
+export interface CommitDescription {
+  /** The local ref that will name the commit; none makes an orphan. */
+  readonly branch?: string;
+  readonly subject?: string;
+  readonly body?: string;
+  /** Now unless told. */
+  readonly timestampSeconds?: number;
+  readonly metadata?: VariantDict;
+  /** The branch's commit unless told. */
+  readonly parent?: Checksum | 'none';
+  /** More refs that the commit may be found under. */
+  readonly bindRefs?: readonly string[];
+  /** Leaves the ref and collection bindings out. */
+  readonly noBindings?: boolean;
+}
+
+/** What to commit and how. */
+export interface CommitDirectoryOptions extends CommitDescription {
+  /** Path of the directory. */
+  readonly source: string;
+  /** Sets owner 0:0, drops xattrs, setuid bits and the like, as bare-user-only repos need. */
+  readonly canonicalPermissions?: boolean;
+  readonly owner?: { readonly uid?: number; readonly gid?: number };
+  readonly skipXattrs?: boolean;
+}
+
+/** The new commit and what it took. */
+export interface CommitResult {
+  readonly checksum: Checksum;
+  readonly stats: TreeListing['stats'];
+}
+
+/**
+ * Commits a directory: durable on return, with the branch naming it. Files whose content the repo has are not written
+ * again; an unchanged directory still gives a new commit (its timestamp differs). Throws `NoSpace` before anything becomes
+ * part of the repo when the reserve would be touched. OSTree repository format: commit from a directory.
+ */
+export async function commitDirectory(repo: Repo, options: CommitDirectoryOptions, job: Job): Promise<CommitResult> {
+  const staging = await beginStaging(repo, job);
+  try {
+    requireFreeSpace(repo, 0n);
+    job.report({ kind: 'phase', text: 'Writing files' });
+    const listing = await ingest(staging, options, job);
+    job.report({ kind: 'phase', text: 'Writing directories' });
+    const root = await writeDirectories(staging, listing, job);
+    const checksum = writeCommit(staging, root, options);
+    requireFreeSpace(repo, 0n);
+    await staging.publish(options.branch === undefined ? undefined : new Map([[options.branch, checksum]]));
+    return { checksum, stats: listing.stats };
+  } catch (error) {
+    await staging.abort();
+    throw error;
+  }
+}
+
+async function ingest(staging: Staging, options: CommitDirectoryOptions, job: Job): Promise<TreeListing> {
+  const { repo } = staging;
+  using source = Dir.open(options.source);
+  return await ingestTree(
+    {
+      source,
+      objects: repo.objects,
+      staging: staging.dir,
+      mode: repo.mode,
+      zlibLevel: repo.settings.zlibLevel,
+      canonicalPermissions: options.canonicalPermissions ?? false,
+      ...(options.owner === undefined ? {} : { owner: options.owner }),
+      skipXattrs: options.skipXattrs === true || repo.settings.disableXattrs,
+    },
+    { signal: job.signal, onProgress: (done) => job.report({ kind: 'count', done, unit: 'files' }) },
+  );
+}
+
+/** The two objects of a directory. */
+export interface TreeRoot {
+  readonly tree: Checksum;
+  readonly meta: Checksum;
+}
+
+/** Stages the dirmeta and dirtree objects of a listing, children first, and returns those of the root. */
+async function writeDirectories(staging: Staging, { directories }: TreeListing, job: Job): Promise<TreeRoot> {
+  const breathe = createBreather(job);
+  const done: TreeRoot[] = [];
+  // Parents stand before their children, so walking backwards finds every child done.
+  for (let index = directories.length - 1; index >= 0; index -= 1) {
+    const { uid, gid, mode, xattrs, files, directories: children } = at(directories, index);
+    const tree = encodeDirTree({
+      files,
+      directories: children.map((child) => ({ name: child.name, ...at(done, child.index) })),
+    });
+    done[index] = {
+      tree: staging.writeMetadata('dirtree', tree),
+      meta: staging.writeMetadata('dirmeta', encodeDirMeta({ uid, gid, mode, xattrs })),
+    };
+    await breathe();
+  }
+  return at(done, 0);
+}
+
+function at<T>(items: readonly T[], index: number): T {
+  const item = items[index];
+  if (item === undefined) throw new AtomicError('Failed', `The listing of the tree lacks directory ${index}`);
+  return item;
+}
+
+/**
+ * Stages a commit object for a tree whose objects exist or are staged, and returns its checksum. The parent is the branch's
+ * commit unless told, and the bindings are those the real tool writes: the branch and `bindRefs`, sorted, then the repo's
+ * collection id.
+ */
+export function writeCommit(staging: Staging, root: TreeRoot, description: CommitDescription): Checksum {
+  const { repo } = staging;
+  const { branch, parent } = description;
+  if (branch !== undefined && !isRefName(branch)) {
+    throw new AtomicError(
+      'InvalidRefspec',
+      `Cannot commit to ${JSON.stringify(branch)}: it is not the name of a local ref`,
+      {
+        facts: { ref: branch },
+        hint: 'Use letters, digits, dots, dashes and underscores, in parts divided by slashes.',
+      },
+    );
+  }
+  const branchCommit = branch === undefined ? undefined : readRef(repo, branch);
+  const bytes = encodeCommit({
+    metadata: commitMetadata(repo, description),
+    parent: parent === 'none' ? undefined : (parent ?? branchCommit),
+    subject: description.subject ?? '',
+    body: description.body ?? '',
+    timestampSeconds: description.timestampSeconds ?? Math.floor(systemClock.now().getTime() / 1000),
+    rootTree: root.tree,
+    rootMeta: root.meta,
+  });
+  return staging.writeMetadata('commit', bytes);
+}
+
+function commitMetadata(repo: Repo, { branch, bindRefs, noBindings, metadata }: CommitDescription): VariantDict {
+  const all = new Map<string, Variant>(metadata ?? []);
+  if (noBindings === true) return all;
+  const refs = [...(branch === undefined ? [] : [branch]), ...(bindRefs ?? [])];
+  all.set('ostree.ref-binding', variant('as', refs.sort(compareBytes)));
+  const { collectionId } = repo.settings;
+  if (collectionId !== undefined && !all.has('ostree.collection-binding')) {
+    all.set('ostree.collection-binding', variant('s', collectionId));
+  }
+  return all;
+}
