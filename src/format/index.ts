@@ -22,6 +22,7 @@ export * from './kargs.ts';
 export { createKeyfile, Keyfile, parseKeyfile } from './keyfile.ts';
 export * from './limits.ts';
 export * from './object-name.ts';
+export * from './object-sizes.ts';
 export * from './origin.ts';
 export * from './os-release.ts';
 export * from './refspec.ts';

@@ -46,7 +46,6 @@ export async function settlePlan(
  */
 export async function deployCandidate(sysroot: Sysroot, plan: UpdatePlan, job: Job): Promise<DeploymentIdentity> {
   const { stateroot, candidate, origin, originMerge, configMerge } = plan;
-  job.report({ kind: 'phase', text: `Checking out tree ${candidate.checksum.slice(0, 7)}` });
   const tree = { stateroot, checksum: candidate.checksum, origin, kargs: originMerge.kargs, merge: configMerge };
   const made = await deployTree(sysroot, tree, job);
   if (sysroot.boot !== undefined) {
@@ -56,7 +55,7 @@ export async function deployCandidate(sysroot: Sysroot, plan: UpdatePlan, job: J
   }
   job.report({ kind: 'phase', text: 'Writing deployment' });
   const finalized = await finalizeDeployment(sysroot, made, job);
-  await writeDeployments(sysroot, planRetention(loadDeployments(sysroot), finalized), job);
+  await writeDeployments(sysroot, planRetention(loadDeployments(sysroot).deployments, finalized, configMerge), job);
   return made;
 }
 

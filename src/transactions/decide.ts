@@ -1,6 +1,8 @@
 import { AtomicError, isChecksum } from '../base/index.ts';
 import { type Origin, parseRefspec } from '../format/index.ts';
 
+import { formatBytes } from './format-bytes.ts';
+import type { Missing } from './missing.ts';
 import type { CommitInfo } from './outcome.ts';
 
 /** What is to be done about a plan. */
@@ -22,10 +24,9 @@ export interface Weighed {
   readonly complete: boolean;
   /** True when what is missing can be asked of a remote. */
   readonly fetchable: boolean;
-  /** Objects and bytes still to be fetched; `undefined` while nobody knows. */
-  readonly missingObjects: number | undefined;
-  readonly missingBytes: number | undefined;
-  /** Bytes that may still be written where the repo lies. */
+  /** What is still to be fetched; `undefined` while nobody knows. */
+  readonly missing: Missing | undefined;
+  /** Bytes that may still be written where the repo lies; negative when its reserve is touched. */
   readonly freeBytes: number;
   /** What to say when the candidate is deployed already. */
   readonly unchangedMessage: string;
@@ -43,8 +44,8 @@ export function decide(plan: Weighed, allowed: { readonly allowDowngrade: boolea
     return { kind: 'refused', error: downgradeError(candidate, current) };
   }
   if (!plan.complete && !plan.fetchable) return { kind: 'refused', error: incompleteError(candidate) };
-  if (plan.missingBytes !== undefined && plan.missingBytes > plan.freeBytes) {
-    return { kind: 'refused', error: spaceError(plan.missingBytes, plan.freeBytes) };
+  if (plan.missing !== undefined && plan.missing.storedBytes > Math.max(plan.freeBytes, 0)) {
+    return { kind: 'refused', error: spaceError(plan.missing.storedBytes, Math.max(plan.freeBytes, 0)) };
   }
   return { kind: 'proceed' };
 }
@@ -97,13 +98,18 @@ function incompleteError(candidate: CommitInfo): AtomicError {
   });
 }
 
-function spaceError(missingBytes: number, freeBytes: number): AtomicError {
-  return new AtomicError('NoSpace', `The update needs ${missingBytes} bytes of disk; ${freeBytes} are free`, {
-    facts: { missingBytes, freeBytes },
+function spaceError(neededBytes: number, freeBytes: number): AtomicError {
+  const sizes = `${formatBytes(neededBytes)} of disk; ${formatBytes(freeBytes)}`;
+  return new AtomicError('NoSpace', `The update needs ${sizes} may still be written`, {
+    facts: { neededBytes, freeBytes },
     hint: 'Free some space, for example with `cleanup --rollback --base`.',
   });
 }
 
+/** The largest number of seconds that a Date can hold; a commit may say more. */
+const maxDateSeconds = 8.64e12;
+
 function timeOf(commit: CommitInfo): string {
+  if (commit.timestampSeconds > maxDateSeconds) return `second ${commit.timestampSeconds}`;
   return new Date(commit.timestampSeconds * 1000).toISOString().replace('.000Z', 'Z');
 }

@@ -48,7 +48,7 @@ export function deployedOutcome(plan: UpdatePlan, deployment: DeploymentIdentity
 
 /** What a plan tells about the update, for those who only look. */
 export function updateInfo(plan: UpdatePlan, available: boolean): UpdateInfo {
-  const { stateroot, candidate, current, bootedChecksum, missingObjects, missingBytes } = plan;
+  const { stateroot, candidate, current, bootedChecksum, missing } = plan;
   const { source, remote, etcConflicts } = plan;
   return {
     stateroot,
@@ -58,8 +58,8 @@ export function updateInfo(plan: UpdatePlan, available: boolean): UpdateInfo {
     bootedChecksum,
     available,
     signatureRequired: remote?.gpgVerify === true,
-    missingObjects,
-    missingBytes,
+    missingObjects: missing?.objects,
+    missingBytes: missing?.downloadBytes,
     etcConflicts,
   };
 }

@@ -2,12 +2,13 @@ import type { Checksum, Job } from '../base/index.ts';
 import { commitVersion, type Origin, withOverrideCommit, withoutTransient, withRefspec } from '../format/index.ts';
 import { type RemoteConfig, requireRemote, requireUnsigned } from '../remote/index.ts';
 import { freeSpaceBudget, hasObject, isPartial, loadCommit } from '../repo/index.ts';
-import { type Deployment, type DeploymentList, loadDeployments, openSysroot, type Sysroot } from '../sysroot/index.ts';
+import { type DeploymentList, loadDeployments, openSysroot, type Sysroot } from '../sysroot/index.ts';
 
 import { ensureCommit, findBranchTip, findRevision } from './candidate.ts';
 import { decideSource, type Source, type Weighed } from './decide.ts';
 import type { Host } from './host.ts';
 import { chooseMergeDeployments, type MergeDeployments } from './merge-deployments.ts';
+import { estimateMissing } from './missing.ts';
 import type { DeployOptions, FetchOptions, UpgradeOptions } from './options.ts';
 import type { CommitInfo } from './outcome.ts';
 import { parseRevision } from './revision.ts';
@@ -92,7 +93,7 @@ async function completePlan(
 ): Promise<UpdatePlan> {
   const { basis, origin, checksum, unchangedMessage } = chosen;
   const { repo } = sysroot;
-  await ensureCommit(repo, { remote: basis.remote, checksum }, job);
+  const commit = await ensureCommit(repo, { remote: basis.remote, checksum }, job);
   const complete = hasObject(repo, 'commit', checksum) && !isPartial(repo, checksum);
   return {
     ...basis,
@@ -102,8 +103,7 @@ async function completePlan(
     current: commitInfo(sysroot, basis.originMerge.checksum),
     complete,
     fetchable: basis.remote !== undefined,
-    missingObjects: complete ? 0 : undefined,
-    missingBytes: complete ? 0 : undefined,
+    missing: complete ? { objects: 0, downloadBytes: 0, storedBytes: 0 } : await estimateMissing(repo, commit, job),
     freeBytes: Number(freeSpaceBudget(repo)),
     unchangedMessage,
   };

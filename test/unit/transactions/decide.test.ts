@@ -12,11 +12,11 @@ const plan: Weighed = {
   current: older,
   complete: false,
   fetchable: true,
-  missingObjects: undefined,
-  missingBytes: undefined,
+  missing: undefined,
   freeBytes: 1000,
   unchangedMessage: 'No upgrade available.',
 };
+const missing = (storedBytes: number) => ({ objects: 1, downloadBytes: 1, storedBytes });
 const strict = { allowDowngrade: false };
 
 describe('a decision about an update', () => {
@@ -30,7 +30,7 @@ describe('a decision about an update', () => {
   });
 
   it('changes nothing when the commit is deployed, whatever else is in the way', () => {
-    const deployed = { ...plan, candidate: older, fetchable: false, missingBytes: 2000 };
+    const deployed = { ...plan, candidate: older, fetchable: false, missing: missing(2000) };
     expect(decide(deployed, strict)).toEqual({ kind: 'unchanged', message: 'No upgrade available.' });
   });
 
@@ -57,8 +57,8 @@ describe('a decision about an update', () => {
   });
 
   it('refuses an update that the disk cannot hold before fetching it', () => {
-    expect(decide({ ...plan, missingBytes: 1001 }, strict)).toMatchObject({ error: { code: 'NoSpace' } });
-    expect(decide({ ...plan, missingBytes: 1000 }, strict)).toEqual({ kind: 'proceed' });
+    expect(decide({ ...plan, missing: missing(1001) }, strict)).toMatchObject({ error: { code: 'NoSpace' } });
+    expect(decide({ ...plan, missing: missing(1000) }, strict)).toEqual({ kind: 'proceed' });
   });
 });
 
