@@ -1,6 +1,5 @@
 /** Runs the real `ostree`, the independent judge of what we write. */
-import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 
 /** How a run of the real tool ended. */
 export interface OstreeRun {
@@ -23,7 +22,7 @@ export function ostree(...args: readonly string[]): string {
   return run.stdout;
 }
 
-/** Starts `ostree` and lets it run. */
-export function startOstree(...args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
-  return spawn('ostree', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts `ostree` and lets it run; it ends when its standard input does, if it reads that. */
+export function startOstree(...args: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn('ostree', args, { stdio: 'pipe' });
 }

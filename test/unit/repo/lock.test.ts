@@ -21,11 +21,12 @@ describe('lockRepo', () => {
     using second = openRepo(path);
     const lock = await lockRepo(first, 'shared', job);
     (await lockRepo(second, 'shared', job))[Symbol.dispose]();
-    const refusal = expect.objectContaining({ code: 'RepoLocked', hint: expect.stringContaining('.lock') as unknown });
-    await expect(lockRepo(second, 'exclusive', job)).rejects.toThrow(refusal as Error);
+    const hint = expect.stringContaining('.lock') as unknown;
+    const refusal = expect.objectContaining({ code: 'RepoLocked', hint }) as Error;
+    await expect(lockRepo(second, 'exclusive', job)).rejects.toThrow(refusal);
     lock[Symbol.dispose]();
     using _exclusive = await lockRepo(second, 'exclusive', job);
-    await expect(lockRepo(first, 'shared', job)).rejects.toThrow(refusal as Error);
+    await expect(lockRepo(first, 'shared', job)).rejects.toThrow(refusal);
   });
 
   it('nests for the same repo, and gives back what an exclusive lock inside a shared one took', async () => {
