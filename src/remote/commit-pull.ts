@@ -1,0 +1,118 @@
+import { type AtomicError, type Checksum, isChecksum } from '../base/index.ts';
+import { type Commit, decodeCommit, decodeVariant } from '../format/index.ts';
+import {
+  loadCommit,
+  loadCommitMetaBytes,
+  type MetadataType,
+  readRef,
+  type Repo,
+  type Staging,
+  tryLoadCommit,
+} from '../repo/index.ts';
+import { requireBoundTo, requireNotOlder } from './commit-checks.ts';
+import { commitsToCompare, isComplete } from './local-commits.ts';
+import type { RemoteRef } from './pull-options.ts';
+import { refspecFor, type RefPlace } from './ref-changes.ts';
+
+/** Where the objects of a pull come from: a server, or another repo. */
+export interface ObjectBringer {
+  /** The bytes of a commit, checked against its checksum; undefined if the source lacks it. */
+  fetchCommit(checksum: Checksum, sizeBytes: number | undefined): Promise<Uint8Array | undefined>;
+  /** The detached metadata of a commit; undefined if it has none. */
+  fetchCommitMeta(checksum: Checksum): Promise<Uint8Array | undefined>;
+  /** The bytes of metadata that is here already. */
+  readHere(type: MetadataType, checksum: Checksum): Uint8Array | undefined;
+  /** Stages everything below a commit that is missing. */
+  bringTree(commit: Commit, complete: readonly Commit[]): Promise<void>;
+  missing(type: MetadataType, checksum: Checksum): AtomicError;
+  invalid(type: MetadataType | 'commitmeta', checksum: Checksum, error: unknown): AtomicError;
+}
+
+/** One wanted commit and what must be true of it. */
+export interface CommitDemand extends RefPlace {
+  /** The ref it was found under, or its own checksum. */
+  readonly name: string;
+  readonly ref: RemoteRef;
+  readonly depth?: number;
+  readonly commitMetadataOnly?: boolean;
+  readonly timestampCheck?: boolean;
+  readonly timestampCheckFrom?: Checksum;
+  readonly disableBindings?: boolean;
+}
+
+/**
+ * Stages a commit, its tree and as many parents as asked for. The commit is checked (checksum, structure, binding, time)
+ * before it is staged, and marked partial before that. A parent that the source lacks ends the walk quietly.
+ */
+export async function bringCommit(bringer: ObjectBringer, staging: Staging, demand: CommitDemand): Promise<void> {
+  const commit = await bringOne(bringer, staging, { ...demand.ref, demand, requested: true });
+  if (commit === undefined) throw bringer.missing('commit', demand.ref.checksum);
+  let { parent } = commit;
+  for (let left = demand.depth ?? 0; left !== 0 && parent !== undefined; left -= 1) {
+    const next = { checksum: parent, commitSizeBytes: undefined, demand, requested: false };
+    parent = (await bringOne(bringer, staging, next))?.parent;
+  }
+}
+
+interface OneCommit extends RemoteRef {
+  readonly demand: CommitDemand;
+  /** False for the parents, which nobody asked for by name. */
+  readonly requested: boolean;
+}
+
+async function bringOne(bringer: ObjectBringer, staging: Staging, one: OneCommit): Promise<Commit | undefined> {
+  const { checksum, demand } = one;
+  const { repo } = staging;
+  const metadataOnly = demand.commitMetadataOnly === true;
+  const complete = isComplete(repo, checksum);
+  const detached = await newCommitMeta(bringer, repo, checksum);
+  const bytes = bringer.readHere('commit', checksum) ?? (await bringer.fetchCommit(checksum, one.commitSizeBytes));
+  if (bytes === undefined) return undefined;
+  const commit = understand(bringer, { type: 'commit', checksum }, () => decodeCommit(bytes));
+  if (one.requested) requireAcceptable(repo, commit, demand);
+  if (!complete) staging.markPartial(checksum, { keep: metadataOnly });
+  if (detached !== undefined) staging.writeCommitMeta(checksum, detached);
+  staging.writeMetadata('commit', bytes);
+  if (!complete && !metadataOnly) await bringer.bringTree(commit, commitsToCompare(repo, commit, refspecOf(demand)));
+  return commit;
+}
+
+/** The detached metadata of the source if it differs from ours: a commit may be signed again after it was pulled. */
+async function newCommitMeta(bringer: ObjectBringer, repo: Repo, checksum: Checksum): Promise<Uint8Array | undefined> {
+  const bytes = await bringer.fetchCommitMeta(checksum);
+  if (bytes === undefined) return undefined;
+  understand(bringer, { type: 'commitmeta', checksum }, () => decodeVariant('a{sv}', bytes));
+  const ours = loadCommitMetaBytes(repo, checksum);
+  return ours !== undefined && Buffer.compare(ours, bytes) === 0 ? undefined : bytes;
+}
+
+function requireAcceptable(repo: Repo, commit: Commit, demand: CommitDemand): void {
+  const { checksum } = demand.ref;
+  if (demand.disableBindings !== true && !isChecksum(demand.name)) requireBoundTo(commit, checksum, demand.name);
+  if (demand.timestampCheckFrom !== undefined) {
+    const floor = demand.timestampCheckFrom;
+    requireNotOlder({ checksum, commit }, { checksum: floor, commit: loadCommit(repo, floor) });
+  }
+  const refspec = refspecOf(demand);
+  if (demand.timestampCheck !== true || refspec === undefined) return;
+  const current = readRef(repo, refspec);
+  const currentCommit = current === undefined ? undefined : tryLoadCommit(repo, current);
+  if (current === undefined || currentCommit === undefined) return;
+  requireNotOlder({ checksum, commit }, { checksum: current, commit: currentCommit });
+}
+
+function refspecOf(demand: CommitDemand): string | undefined {
+  return isChecksum(demand.name) ? undefined : refspecFor(demand, demand.name);
+}
+
+function understand<T>(
+  bringer: ObjectBringer,
+  object: { readonly type: MetadataType | 'commitmeta'; readonly checksum: Checksum },
+  decode: () => T,
+): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw bringer.invalid(object.type, object.checksum, error);
+  }
+}

@@ -1,0 +1,161 @@
+import {
+  type AtomicError,
+  type Checksum,
+  createJob,
+  isAtomicError,
+  type Job,
+  throwIfCancelled,
+} from '../base/index.ts';
+import { type Commit, decodeDirMeta } from '../format/index.ts';
+import { createBreather, type MetadataType, type Staging } from '../repo/index.ts';
+import type { ObjectBringer } from './commit-pull.ts';
+import { ContentStore } from './content-store.ts';
+import { maxBufferedBytes, maxRequestsInFlight, smallBodyBytes } from './limits.ts';
+import { PullProgress } from './pull-progress.ts';
+import type { RemoteSource } from './remote-source.ts';
+import { TreeWalk, type Wanted, type WantedTree } from './tree-walk.ts';
+import { WorkQueue } from './work-queue.ts';
+
+/**
+ * Brings the missing objects of commits into a staging: walks the trees breadth first, fetches what is missing with up to
+ * {@link maxRequestsInFlight} requests, checks everything, and holds no more than {@link maxBufferedBytes} of bodies in
+ * memory. The first failure ends all of it; what has been stored stays in the staging for the next pull.
+ */
+export class ObjectPull implements ObjectBringer {
+  readonly progress: PullProgress;
+  readonly #walk: TreeWalk;
+  readonly #source: RemoteSource;
+  readonly #staging: Staging;
+  readonly #queue: WorkQueue<Wanted>;
+  readonly #store: ContentStore;
+  readonly #job: Job;
+  readonly #stop = new AbortController();
+
+  constructor(source: RemoteSource, staging: Staging, job: Job) {
+    this.#source = source;
+    this.#staging = staging;
+    this.#job = job;
+    this.#queue = new WorkQueue<Wanted>({
+      maxRunning: maxRequestsInFlight,
+      mayStart: () => this.#store.bufferedBytes + (this.#queue.running + 1) * smallBodyBytes <= maxBufferedBytes,
+      run: (item) => this.#bring(item),
+      onFailure: () => this.#giveUp(),
+    });
+    const storeJob = createJob({ signal: AbortSignal.any([job.signal, this.#stop.signal]) });
+    this.#store = new ContentStore(
+      staging,
+      { onStored: (n) => this.#stored(n), onFailure: (e) => this.#queue.fail(e) },
+      storeJob,
+    );
+    this.#walk = new TreeWalk({ staging, breathe: createBreather(job), want: (item) => this.#want(item) });
+    this.progress = new PullProgress(job, () => ({
+      outstandingFetches: this.#queue.running,
+      outstandingWrites: this.#store.outstanding,
+      scannedMetadata: this.#walk.scanned,
+      transferredBytes: source.transferredBytes,
+    }));
+  }
+
+  async bringTree(commit: Commit, complete: readonly Commit[]): Promise<void> {
+    this.#walk.begin(commit, complete);
+    try {
+      await this.#queue.drain();
+    } finally {
+      await this.#store.settle();
+    }
+    // The last batch may have failed after the last fetch had ended.
+    await this.#queue.drain();
+    throwIfCancelled(this.#job);
+  }
+
+  async fetchCommit(checksum: Checksum, sizeBytes: number | undefined): Promise<Uint8Array | undefined> {
+    const bytes = await this.#source.fetchMetadata('commit', checksum, {
+      maxBytes: sizeBytes,
+      maxReason: 'the size the summary names',
+      spoolDir: this.#staging.dir,
+    });
+    if (bytes === undefined) return undefined;
+    this.progress.requestedMetadata += 1;
+    this.progress.fetchedMetadata += 1;
+    return bytes;
+  }
+
+  readHere(type: MetadataType, checksum: Checksum): Uint8Array | undefined {
+    return this.#walk.readHere(type, checksum);
+  }
+
+  fetchCommitMeta(checksum: Checksum): Promise<Uint8Array | undefined> {
+    return this.#source.fetchCommitMeta(checksum);
+  }
+
+  missing(type: MetadataType | 'file', checksum: Checksum): AtomicError {
+    return this.#source.missing(type, checksum);
+  }
+
+  invalid(type: MetadataType | 'commitmeta', checksum: Checksum, error: unknown): AtomicError {
+    return this.#source.invalid(type, checksum, error);
+  }
+
+  #want(item: Wanted): void {
+    if (item.type === 'file') this.progress.requestedContent += 1;
+    else this.progress.requestedMetadata += 1;
+    this.#queue.push(item, item.type !== 'file');
+  }
+
+  async #bring(item: Wanted): Promise<void> {
+    throwIfCancelled(this.#job);
+    if (item.type === 'dirtree') await this.#bringTree(item);
+    else if (item.type === 'dirmeta') await this.#bringMeta(item.checksum);
+    else await this.#bringFile(item.checksum);
+    this.progress.tell();
+  }
+
+  async #bringTree(item: WantedTree): Promise<void> {
+    const here = this.#walk.readHere('dirtree', item.checksum);
+    const bytes = here ?? (await this.#fetchMetadata('dirtree', item.checksum));
+    try {
+      await this.#walk.scan(item, bytes);
+    } catch (error) {
+      if (!isAtomicError(error, 'InvalidFormat')) throw error;
+      throw this.#source.invalid('dirtree', item.checksum, error);
+    }
+    if (here === undefined) this.#staging.writeMetadata('dirtree', bytes);
+    this.progress.requestedMetadata -= here === undefined ? 0 : 1;
+    this.progress.fetchedMetadata += here === undefined ? 1 : 0;
+  }
+
+  async #bringMeta(checksum: Checksum): Promise<void> {
+    const bytes = await this.#fetchMetadata('dirmeta', checksum);
+    try {
+      decodeDirMeta(bytes);
+    } catch (error) {
+      throw this.#source.invalid('dirmeta', checksum, error);
+    }
+    this.#staging.writeMetadata('dirmeta', bytes);
+    this.progress.fetchedMetadata += 1;
+  }
+
+  async #bringFile(checksum: Checksum): Promise<void> {
+    const limits = { maxBytes: this.#store.maxFileBytes, spoolDir: this.#staging.dir };
+    const file = await this.#source.fetchFile(checksum, limits);
+    if (file === undefined) throw this.#source.missing('file', checksum);
+    this.#store.add(checksum, file);
+  }
+
+  async #fetchMetadata(type: 'dirtree' | 'dirmeta', checksum: Checksum): Promise<Uint8Array> {
+    const bytes = await this.#source.fetchMetadata(type, checksum, { spoolDir: this.#staging.dir });
+    if (bytes === undefined) throw this.#source.missing(type, checksum);
+    return bytes;
+  }
+
+  #stored(files: number): void {
+    this.progress.fetchedContent += files;
+    this.progress.tell();
+    this.#queue.kick();
+  }
+
+  #giveUp(): void {
+    this.#stop.abort();
+    this.#source.stop();
+  }
+}
