@@ -40,9 +40,12 @@ export function kargValue(karg: string): string | undefined {
   return splitKarg(karg).value;
 }
 
-/** The arguments with all of `karg`'s key dropped and `karg` at the end. */
+/** The arguments with `karg` as the only one of its key: in the place of the first one, else at the end. */
 export function kargsSet(kargs: readonly string[], karg: string): readonly string[] {
-  return [...kargs.filter((item) => kargKey(item) !== kargKey(karg)), karg];
+  const key = kargKey(karg);
+  const at = kargs.findIndex((item) => kargKey(item) === key);
+  if (at < 0) return [...kargs, karg];
+  return kargs.with(at, karg).filter((item, index) => index === at || kargKey(item) !== key);
 }
 
 /** The arguments with `karg` at the end, even if it is there already. */
@@ -50,9 +53,9 @@ export function kargsAppend(kargs: readonly string[], karg: string): readonly st
   return [...kargs, karg];
 }
 
-/** The arguments with `karg` at the end unless this very argument is there. */
+/** The arguments with `karg` at the end unless its key is there already, with whatever value (as libostree has it). */
 export function kargsAppendIfMissing(kargs: readonly string[], karg: string): readonly string[] {
-  return kargs.includes(karg) ? kargs : [...kargs, karg];
+  return hasKey(kargs, karg) ? kargs : [...kargs, karg];
 }
 
 /**
@@ -87,9 +90,12 @@ export function kargsDelete(kargs: readonly string[], karg: string): readonly st
   return kargs.toSpliced(at, 1);
 }
 
-/** The arguments without `karg`, unchanged if this very argument is not there. */
+/**
+ * {@link kargsDelete} where the key exists, else the arguments unchanged. As with libostree, a key that exists with other
+ * values only is still an error.
+ */
 export function kargsDeleteIfPresent(kargs: readonly string[], karg: string): readonly string[] {
-  return kargs.includes(karg) ? kargsDelete(kargs, karg) : kargs;
+  return hasKey(kargs, karg) ? kargsDelete(kargs, karg) : kargs;
 }
 
 /** The arguments a person may edit: without the one that says which deployment to boot. */
@@ -105,10 +111,7 @@ export function ostreeKarg(kargs: readonly string[]): string | undefined {
 
 /** The arguments with exactly one `ostree=`: in the place of the first one, else at the end. */
 export function withOstreeKarg(kargs: readonly string[], value: string): readonly string[] {
-  const karg = `${ostreeKey}=${value}`;
-  const at = kargs.findIndex((item) => kargKey(item) === ostreeKey);
-  if (at < 0) return [...kargs, karg];
-  return kargs.with(at, karg).filter((item, index) => index === at || kargKey(item) !== ostreeKey);
+  return kargsSet(kargs, `${ostreeKey}=${value}`);
 }
 
 interface Karg {
@@ -119,6 +122,10 @@ interface Karg {
 function splitKarg(karg: string): Karg {
   const equals = karg.indexOf('=');
   return equals < 0 ? { key: karg, value: undefined } : { key: karg.slice(0, equals), value: karg.slice(equals + 1) };
+}
+
+function hasKey(kargs: readonly string[], karg: string): boolean {
+  return kargs.some((item) => kargKey(item) === kargKey(karg));
 }
 
 function withKey(kargs: readonly string[], key: string): readonly string[] {

@@ -73,7 +73,8 @@ function escape(text: string, inList: boolean): string {
     else if (c === '\r') raw += '\\r';
     else if (c === '\\') raw += '\\\\';
     else raw += separator ? '\\;' : c;
-    leading = separator || (leading && (c === ' ' || c === '\t'));
+    // As in GLib, a line end does not end the run of leading blanks.
+    leading = separator || (leading && ' \t\n\r'.includes(c));
   }
   return raw;
 }

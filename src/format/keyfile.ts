@@ -87,7 +87,8 @@ export class Keyfile {
     const entry = this.find(group, key);
     if (entry === undefined) return undefined;
     const word = entry.raw.trimEnd();
-    const value = /^[+-]?[0-9]+$/.test(word) ? Number(word) : Number.NaN;
+    // Adding zero turns -0 into 0.
+    const value = /^[+-]?[0-9]+$/.test(word) ? Number.parseInt(word, 10) + 0 : Number.NaN;
     if (!(value >= -(2 ** 31) && value < 2 ** 31)) throw this.badValue(entry, `'${word}' is not a number`);
     return value;
   }
@@ -143,7 +144,7 @@ export class Keyfile {
   }
 
   private setRaw(group: string, key: string, raw: string): void {
-    if (!isGroupName(group) || !isKeyName(key)) {
+    if (!isGroupName(group) || !isKeyName(key) || /^#|^\s|[\n\r]|\s$/.test(key)) {
       throw new AtomicError('InvalidFormat', `Invalid keyfile name [${group}] ${key}`);
     }
     const entry: Line = { kind: 'entry', text: `${key}=${raw}`, group, key, raw, number: 0 };
@@ -185,15 +186,24 @@ export function parseKeyfile(text: string, source = 'keyfile'): Keyfile {
   const lines: Line[] = [];
   let group: string | undefined;
   for (const [index, row] of rows.entries()) {
-    const line = parseLine(row, group, `${source}:${index + 1}`, index + 1);
+    const ended = endsWithNewline || index < rows.length - 1;
+    const line = parseLine(row, { number: index + 1, group, place: `${source}:${index + 1}`, ended });
     if (line.kind === 'group') group = line.group;
     lines.push(line);
   }
   return new Keyfile(lines, source, endsWithNewline);
 }
 
-function parseLine(row: string, group: string | undefined, place: string, number: number): Line {
-  const line = trimStartAscii(row.endsWith('\r') ? row.slice(0, -1) : row);
+interface Where {
+  readonly number: number;
+  readonly place: string;
+  readonly group: string | undefined;
+  /** False for a last line without a line end; there a carriage return belongs to the value. */
+  readonly ended: boolean;
+}
+
+function parseLine(row: string, { number, group, place, ended }: Where): Line {
+  const line = trimStartAscii(ended && row.endsWith('\r') ? row.slice(0, -1) : row);
   if (line === '' || line.startsWith('#')) return { kind: 'other', text: row };
   if (line.startsWith('[')) {
     const name = /^\[([^\]]*)\][ \t]*$/.exec(line)?.[1];
@@ -220,7 +230,7 @@ function isGroupName(name: string): boolean {
 }
 
 function isKeyName(name: string): boolean {
-  return /^[^=[\]\s](?:[^=[\]\n\r]*[^=[\]\s])?(?:\[[-A-Za-z0-9_.@]+\])?$/.test(name);
+  return /^(?! )[^=[\]\0]+(?<! )(?:\[[-_.@\p{L}\p{N}]*\])?$/u.test(name);
 }
 
 /** GKeyFile trims what C calls space, not what Unicode calls space. */

@@ -23,7 +23,8 @@ function byteRank(unit: number): number {
 
 /** True if `text` can be written as UTF-8 without loss (it holds no lone surrogate). */
 export function isEncodable(text: string): boolean {
-  return !loneSurrogate.test(text);
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0xd800) return !loneSurrogate.test(text);
+  return true;
 }
 
 /** The length of `text` in UTF-8 bytes. */

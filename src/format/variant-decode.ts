@@ -165,7 +165,8 @@ function decodeTuple(source: Source, type: VariantType, start: number, end: numb
   const values: VariantValue[] = [];
   let at = start;
   let table = end;
-  for (const [index, member] of members.entries()) {
+  for (let index = 0; index < members.length; index++) {
+    const member = defined(members[index], 'a tuple type has its members');
     const from = skipPadding(source, at, member.alignment, bodyEnd);
     let to = bodyEnd;
     if (member.fixedSize !== 0) to = from + member.fixedSize;

@@ -19,11 +19,11 @@ export function encodeVariant(type: string, value: VariantValue): Uint8Array {
 
 class Writer {
   length = 0;
-  private bytes = new Uint8Array(256);
-  private view = new DataView(this.bytes.buffer);
+  private bytes = Buffer.alloc(256);
+  private view = viewOf(this.bytes);
 
   finish(): Uint8Array {
-    return this.bytes.slice(0, this.length);
+    return new Uint8Array(this.bytes.subarray(0, this.length));
   }
 
   /** Makes room for `size` more bytes (which are zero) and returns where they begin. */
@@ -32,10 +32,10 @@ class Writer {
     const length = at + size;
     if (length > maxVariantBytes) throw new AtomicError('LimitExceeded', 'GVariant is too large to write');
     if (length > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(length, this.bytes.length * 2));
+      const grown = Buffer.alloc(Math.max(length, this.bytes.length * 2));
       grown.set(this.bytes);
       this.bytes = grown;
-      this.view = new DataView(grown.buffer);
+      this.view = viewOf(grown);
     }
     this.length = length;
     return at;
@@ -54,12 +54,16 @@ class Writer {
   appendText(text: string): void {
     // A UTF-16 unit takes at most three bytes.
     const at = this.extend(text.length * 3);
-    this.length = at + Buffer.from(this.bytes.buffer).write(text, at, 'utf8');
+    this.length = at + this.bytes.write(text, at, 'utf8');
   }
 
   align(alignment: number): void {
     this.extend(alignUp(this.length, alignment) - this.length);
   }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function encode(writer: Writer, type: VariantType, value: VariantValue, depth: number): void {

@@ -55,9 +55,9 @@ export function parseVariantType(text: string): VariantType {
   return type;
 }
 
-/** True if `text` is a D-Bus signature: any number of complete types without `m`, at most 255 bytes. */
+/** True if `text` is a D-Bus signature: any number of complete types, none of them with an `m`. */
 export function isSignature(text: string): boolean {
-  if (text.length > 255 || text.includes('m')) return false;
+  if (text.length > maxVariantTypeLength || text.includes('m')) return false;
   try {
     for (let at = 0; at < text.length;) at = parseAt(text, at, 0).end;
     return true;
@@ -84,6 +84,8 @@ function parseAt(text: string, at: number, depth: number): Parsed {
     }
     case '(':
       return parseTuple(text, at, depth);
+    case '{':
+      return parseEntry(text, at, depth);
     case 'v':
       return { type: container('variant', 'v', 8, []), end: at + 1 };
     default:
