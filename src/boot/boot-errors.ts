@@ -1,0 +1,48 @@
+import { AtomicError, isAtomicError } from '../base/index.ts';
+import { isSystemError } from '../platform/index.ts';
+
+/** The name of the system error (`ENOENT`) behind `error`, if there is one: of a thin call or of a bulk call. */
+export function systemCode(error: unknown): string | undefined {
+  if (isSystemError(error)) return error.code;
+  const errno = isAtomicError(error) ? error.facts['errno'] : undefined;
+  return typeof errno === 'string' ? errno : undefined;
+}
+
+/**
+ * Runs a step that writes below boot/; what it throws because /boot is read-only or full becomes `ReadOnly` or `BootFull`,
+ * saying what was tried (`doing`: "install the kernel").
+ */
+export async function explainBootErrors<T>(doing: string, step: () => T | Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    throw bootError(doing, error);
+  }
+}
+
+function bootError(doing: string, cause: unknown): unknown {
+  const code = systemCode(cause);
+  if (code === 'EROFS') {
+    return new AtomicError('ReadOnly', `Cannot ${doing}: /boot is read-only`, {
+      hint: 'Make it writable (mount -o remount,rw /boot) and try again.',
+      cause,
+    });
+  }
+  if (code === 'ENOSPC' || code === 'EDQUOT') return bootFull(doing, { cause });
+  return cause;
+}
+
+/** The error for a /boot without room for what is being done. */
+export function bootFull(
+  doing: string,
+  details: { cause?: unknown; neededBytes?: number; freeBytes?: number },
+): AtomicError {
+  const { cause, neededBytes, freeBytes } = details;
+  const numbers = neededBytes === undefined || freeBytes === undefined ? {} : { neededBytes, freeBytes };
+  const detail = 'neededBytes' in numbers ? ` (needed: ${neededBytes} bytes, free: ${freeBytes} bytes)` : '';
+  return new AtomicError('BootFull', `Cannot ${doing}: no space left on /boot${detail}`, {
+    hint: 'Remove the rollback deployment (atomic host cleanup --rollback) or other files on /boot and try again.',
+    facts: numbers,
+    cause,
+  });
+}

@@ -1,0 +1,41 @@
+import type { Checksum } from '../base/index.ts';
+import type { BootVersion } from '../boot/index.ts';
+import { hasObject, listRefs, writeRef } from '../repo/index.ts';
+import type { Sysroot } from './open-sysroot.ts';
+
+/** Which boot configuration a set of refs belongs to: `ostree/N/M/…`. */
+export interface RefSet {
+  readonly bootVersion: BootVersion;
+  readonly subBootVersion: 0 | 1;
+}
+
+/**
+ * Makes the refs `ostree/N/M/INDEX` name the commits of the list, so that nobody's prune takes the objects of a deployment;
+ * durable on return. Existing refs are left for the next cleanup. Written from the last to the first: a list that grew at
+ * its head then never loses a commit in between.
+ */
+export function writeDeploymentRefs(sysroot: Sysroot, set: RefSet, checksums: readonly Checksum[]): void {
+  for (const [index, checksum] of [...checksums.entries()].toReversed()) {
+    // A deployment can outlive its commit; a ref to what is missing would break every later prune.
+    if (hasObject(sysroot.repo, 'commit', checksum)) writeRef(sysroot.repo, refName(set, index), checksum);
+  }
+}
+
+/** Removes the refs of boot configurations that are gone: all but those named, and those of the slots to keep. */
+export function removeOldDeploymentRefs(
+  sysroot: Sysroot,
+  keep: { readonly set: RefSet; readonly count: number; readonly slots: readonly BootVersion[] },
+): void {
+  const wanted = new Set(Array.from({ length: keep.count }, (_, index) => refName(keep.set, index)));
+  for (const ref of listRefs(sysroot.repo, 'ostree').keys()) {
+    const slot = /^ostree\/([01])\/[01]\/[0-9]+$/.exec(ref)?.[1];
+    if (slot === undefined || wanted.has(ref)) continue;
+    const version = slot === '0' ? 0 : 1;
+    if (version !== keep.set.bootVersion && keep.slots.includes(version)) continue;
+    writeRef(sysroot.repo, ref, undefined);
+  }
+}
+
+function refName(set: RefSet, index: number): string {
+  return `ostree/${set.bootVersion}/${set.subBootVersion}/${index}`;
+}
