@@ -5,6 +5,7 @@
  * `checkoutCommit` and `fsckRepo` leave the work on many files to platform's bulk calls; `pruneRepo` walks a flat set.
  * Every reader checks metadata against its checksum and throws `CorruptObject` or `MissingObject` naming it.
  */
+export { createBreather } from './breather.ts';
 export { checkoutCommit, type CheckoutOptions } from './checkout.ts';
 export {
   commitDirectory,

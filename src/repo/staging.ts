@@ -30,6 +30,8 @@ export class Staging implements AsyncDisposable {
   readonly #locks: readonly Disposable[];
   readonly #job: Job;
   readonly #partial = new Map<Checksum, boolean>();
+  /** The `XX` directories known to exist. */
+  readonly #prefixes = new Set<string>();
   #open = true;
 
   constructor(parts: { repo: Repo; dir: Dir; name: string; locks: readonly Disposable[]; job: Job }) {
@@ -42,7 +44,7 @@ export class Staging implements AsyncDisposable {
 
   /** True if the object is in this staging, in the repo, or in a parent repo. */
   hasObject(type: ObjectType, checksum: Checksum): boolean {
-    return this.dir.exists(objectPathIn(this.repo, checksum, type)) || hasObject(this.repo, type, checksum);
+    return sys.exists(this.dir.fd, objectPathIn(this.repo, checksum, type)) || hasObject(this.repo, type, checksum);
   }
 
   /** Stages a commit, dirtree or dirmeta object unless it exists already, and returns its checksum. */
@@ -125,7 +127,9 @@ export class Staging implements AsyncDisposable {
   /** Whole or not at all under its final name, even if this process is killed: the next staging may find it. */
   #writeObject(path: string, bytes: Uint8Array): void {
     this.#assertOpen();
-    this.dir.ensureDir(path.slice(0, 2), 0o775);
+    const prefix = path.slice(0, 2);
+    if (!this.#prefixes.has(prefix)) this.dir.ensureDir(prefix, 0o775);
+    this.#prefixes.add(prefix);
     const fd = sys.tmpfile(this.dir.fd, 0o644);
     try {
       sys.write(fd, bytes);
