@@ -105,16 +105,16 @@ describe.each(['bare', 'archive'] as const)('a commit in a repo of mode %s', (mo
       code: 'CorruptObject',
       facts: expect.objectContaining(facts) as unknown,
       hint,
-    });
-    expect(() => loadDirTree(repo, tree)).toThrow(corrupt as Error);
+    }) as Error;
+    expect(() => loadDirTree(repo, tree)).toThrow(corrupt);
     using destination = Dir.open(temp);
     const checkout = () => checkoutCommit(repo, { commit, destination, name: 'x', how: 'copy' }, job);
-    await expect(checkout()).rejects.toThrow(corrupt as Error);
+    await expect(checkout()).rejects.toThrow(corrupt);
     rmSync(join(temp, 'x'), { recursive: true, force: true });
     rmSync(path);
-    const missing = expect.objectContaining({ code: 'MissingObject', hint });
-    expect(() => loadMetadata(repo, 'dirtree', tree)).toThrow(missing as Error);
-    await expect(checkout()).rejects.toThrow(missing as Error);
+    const missing = expect.objectContaining({ code: 'MissingObject', hint }) as Error;
+    expect(() => loadMetadata(repo, 'dirtree', tree)).toThrow(missing);
+    await expect(checkout()).rejects.toThrow(missing);
     repo[Symbol.dispose]();
   });
 });
