@@ -1,4 +1,4 @@
-import type { Job } from '../base/index.ts';
+import { AssertionError, type Job, messageOf } from '../base/index.ts';
 import { pull } from '../remote/index.ts';
 import { resolveRev, writeRef } from '../repo/index.ts';
 import {
@@ -24,9 +24,9 @@ export async function fetchCandidate(sysroot: Sysroot, plan: UpdatePlan, job: Jo
   const { source, candidate, remote } = plan;
   if (source.kind === 'pinned') return;
   if (!plan.complete && remote !== undefined) {
-    job.report({ kind: 'phase', text: 'Receiving objects' });
     const overrideCommits = new Map([[source.ref, candidate.checksum]]);
-    await pull(repo, { remote, refs: [source.ref], overrideCommits }, job);
+    const { disableBindings } = plan;
+    await pull(repo, { remote, refs: [source.ref], overrideCommits, disableBindings }, job);
   }
   if (resolveRev(repo, source.refspec) !== candidate.checksum) writeRef(repo, source.refspec, candidate.checksum);
 }
@@ -48,19 +48,27 @@ export async function deployCandidate(sysroot: Sysroot, plan: UpdatePlan, job: J
   const { stateroot, candidate, origin, originMerge, configMerge } = plan;
   const tree = { stateroot, checksum: candidate.checksum, origin, kargs: originMerge.kargs, merge: configMerge };
   const made = await deployTree(sysroot, tree, job);
-  if (sysroot.boot !== undefined) {
+  if (plan.bootedChecksum !== undefined) {
     job.report({ kind: 'phase', text: 'Staging deployment' });
     await stageDeployment(sysroot, made, job);
     return made;
   }
   job.report({ kind: 'phase', text: 'Writing deployment' });
   const finalized = await finalizeDeployment(sysroot, made, job);
-  await writeDeployments(sysroot, planRetention(loadDeployments(sysroot).deployments, finalized, configMerge), job);
+  await writeDeployments(sysroot, planRetention(loadDeployments(sysroot), finalized), job);
   return made;
 }
 
-/** Removes what the new list no longer needs: old deployments, kernels and objects. Only repeatable tidying. */
+/**
+ * Removes what the new list no longer needs: old deployments, kernels and objects. The new deployment stands whatever
+ * happens here, so a failure or a cancellation is a note, and the next run tidies what is left.
+ */
 export async function tidyUp(sysroot: Sysroot, job: Job): Promise<void> {
   job.report({ kind: 'phase', text: 'Cleaning up' });
-  await cleanup(sysroot, { base: true }, job);
+  try {
+    await cleanup(sysroot, { base: true }, job);
+  } catch (error) {
+    if (error instanceof AssertionError) throw error;
+    job.report({ kind: 'note', text: `Not everything could be tidied up: ${messageOf(error)}` });
+  }
 }

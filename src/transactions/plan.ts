@@ -23,10 +23,18 @@ export interface Basis extends MergeDeployments {
   readonly stamp: DeploymentList['stamp'];
 }
 
-/** What a verb is going to deploy and over what; the same value `--check` shows and `upgrade` executes. */
-export interface UpdatePlan extends Basis, Weighed {
+/** A basis and the commit chosen for it. */
+interface Choice extends Basis {
+  readonly checksum: Checksum;
   /** The origin of the new deployment. */
   readonly origin: Origin;
+  /** True when the caller asked for a commit that need not belong to the branch. */
+  readonly disableBindings: boolean;
+  readonly unchangedMessage: string;
+}
+
+/** What a verb is going to deploy and over what; the same value `--check` shows and `upgrade` executes. */
+export interface UpdatePlan extends Choice, Weighed {
   /** Paths below /etc that the merge could not settle; `undefined` while the candidate's tree is not here. */
   readonly etcConflicts: readonly string[] | undefined;
 }
@@ -44,15 +52,16 @@ export async function planUpgrade(host: Host, options: UpgradeOptions, job: Job)
 /** {@link planUpgrade} on an open sysroot. The plan's origin has lost an `override-commit`: an upgrade follows the branch. */
 export async function planBranchUpdate(sysroot: Sysroot, options: UpgradeOptions, job: Job): Promise<UpdatePlan> {
   const basis = readBasis(sysroot, options);
-  const { source, originMerge } = basis;
+  const { source, originMerge, remote } = basis;
   const origin = withOverrideCommit(withoutTransient(originMerge.origin), undefined);
+  const choice = { ...basis, origin, disableBindings: false };
   if (source.kind === 'pinned') {
     const { checksum } = originMerge;
-    return completePlan(sysroot, { basis, origin, checksum, unchangedMessage: source.message }, job);
+    return completePlan(sysroot, { ...choice, checksum, unchangedMessage: source.message }, job);
   }
-  if (basis.remote !== undefined) job.report({ kind: 'note', text: `Updating from: ${source.refspec}` });
-  const checksum = await findBranchTip(sysroot.repo, { source, remote: basis.remote }, job);
-  return completePlan(sysroot, { basis, origin, checksum, unchangedMessage: 'No upgrade available.' }, job);
+  if (remote !== undefined) job.report({ kind: 'note', text: `Updating from: ${source.refspec}` });
+  const checksum = await findBranchTip(sysroot.repo, { source, remote }, job);
+  return completePlan(sysroot, { ...choice, checksum, unchangedMessage: 'No upgrade available.' }, job);
 }
 
 /**
@@ -66,7 +75,8 @@ export async function planRevision(sysroot: Sysroot, options: DeployOptions, job
   const checksum = await findRevision(sysroot.repo, { ...basis, revision, skipBranchCheck }, job);
   const kept = withoutTransient(basis.originMerge.origin);
   const origin = basis.source.kind === 'pinned' ? withRefspec(kept, checksum) : withOverrideCommit(kept, checksum);
-  return completePlan(sysroot, { basis, origin, checksum, unchangedMessage: 'No change.' }, job);
+  const choice = { ...basis, origin, checksum, disableBindings: skipBranchCheck, unchangedMessage: 'No change.' };
+  return completePlan(sysroot, choice, job);
 }
 
 /** Reads deployments, origin and remote; refuses what no plan can be made for. */
@@ -86,26 +96,20 @@ function remoteOf(sysroot: Sysroot, source: Source): RemoteConfig | undefined {
 }
 
 /** Adds what the repo knows about the candidate; its commit object is fetched when it is not here. */
-async function completePlan(
-  sysroot: Sysroot,
-  chosen: { basis: Basis; origin: Origin; checksum: Checksum; unchangedMessage: string },
-  job: Job,
-): Promise<UpdatePlan> {
-  const { basis, origin, checksum, unchangedMessage } = chosen;
+async function completePlan(sysroot: Sysroot, choice: Choice, job: Job): Promise<UpdatePlan> {
   const { repo } = sysroot;
-  const commit = await ensureCommit(repo, { remote: basis.remote, checksum }, job);
+  const { checksum, remote, originMerge } = choice;
+  const commit = await ensureCommit(repo, { remote, checksum }, job);
   const complete = hasObject(repo, 'commit', checksum) && !isPartial(repo, checksum);
   return {
-    ...basis,
-    origin,
+    ...choice,
     etcConflicts: undefined,
     candidate: commitInfo(sysroot, checksum),
-    current: commitInfo(sysroot, basis.originMerge.checksum),
+    current: commitInfo(sysroot, originMerge.checksum),
     complete,
-    fetchable: basis.remote !== undefined,
+    fetchable: remote !== undefined,
     missing: complete ? { objects: 0, downloadBytes: 0, storedBytes: 0 } : await estimateMissing(repo, commit, job),
     freeBytes: Number(freeSpaceBudget(repo)),
-    unchangedMessage,
   };
 }
 

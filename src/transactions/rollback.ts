@@ -14,7 +14,7 @@ import type { Outcome } from './outcome.ts';
 export async function rollback(host: Host, options: RollbackOptions, job: Job): Promise<Outcome> {
   using sysroot = openSysroot(host.sysrootPath, host.boot);
   using _lock = await lockSysroot(sysroot, job, { timeoutMs: sysrootLockTimeoutMs });
-  const order = rollbackOrder(loadDeployments(sysroot).deployments);
+  const order = rollbackOrder(loadDeployments(sysroot));
   const first = defined(order[0], 'a rollback keeps every deployment');
   job.report({ kind: 'note', text: `Moving '${first.name}' to be first deployment` });
   await writeDeployments(sysroot, order, job);
