@@ -39,6 +39,8 @@ export type Authorize = (invocation: Invocation) => Promise<void>;
 export interface ObjectTreeOptions {
   readonly managerPath?: string;
   readonly authorize?: Authorize;
+  /** Runs before each call is answered, so that what it reads is as new as the call. Must not throw. */
+  readonly prepare?: () => void;
   readonly machineId?: () => string | undefined;
 }
 
@@ -52,9 +54,15 @@ type Answer = { readonly signature: string; readonly body: readonly WireValue[] 
 export class ObjectTree {
   readonly #objects = new Map<string, readonly ServedInterface[]>();
   readonly #options: ObjectTreeOptions;
+  readonly #calls = new Set<Promise<void>>();
 
   constructor(options: ObjectTreeOptions = {}) {
     this.#options = options;
+  }
+
+  /** Resolves when every call that arrived was answered. */
+  async drain(): Promise<void> {
+    while (this.#calls.size > 0) await Promise.all(this.#calls);
   }
 
   /** The paths that are served, sorted. */
@@ -81,7 +89,9 @@ export class ObjectTree {
   /** Answers every method call that arrives on a connection, for as long as it lives. */
   serve(connection: Connection, callerOf: (message: WireMessage) => Caller): void {
     connection.onCall((message) => {
-      void this.#reply(message, callerOf(message));
+      const call = this.#reply(message, callerOf(message));
+      this.#calls.add(call);
+      void call.finally(() => this.#calls.delete(call));
     });
   }
 
@@ -117,6 +127,8 @@ export class ObjectTree {
   }
 
   async #dispatch(message: WireMessage, caller: Caller): Promise<Answer> {
+    this.#options.prepare?.();
+    if (caller.sender === undefined && message.interface === 'org.freedesktop.DBus') return greet(message);
     const path = message.path ?? '/';
     const standard = this.#standardInterfaces(path);
     if (standard === undefined) return standardFailure('UnknownObject', `No such object path “${path}”`);
@@ -217,4 +229,14 @@ export function propertyDict(one: ServedInterface): WireDict {
     if (value !== undefined) dict.set(name, wireVariant(type, value));
   }
   return dict;
+}
+
+/**
+ * Hello and match rules are a matter of buses; clients that only know buses send them to peers all the same, and work when
+ * they are answered.
+ */
+function greet({ member = '' }: WireMessage): Answer {
+  if (member === 'Hello') return { signature: 's', body: [':1.0'] };
+  if (member === 'AddMatch' || member === 'RemoveMatch') return { signature: '', body: [] };
+  return standardFailure('UnknownMethod', `No such method “${member}”`);
 }
