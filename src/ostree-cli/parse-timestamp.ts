@@ -7,8 +7,11 @@ import { AtomicError } from '../base/index.ts';
 export function parseTimestamp(text: string): number {
   const epoch = /^@(\d{1,12})$/.exec(text);
   if (epoch !== null) return Number(epoch[1]);
-  const parts = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?\s*(Z|UTC|[+-]\d\d:?\d\d)?$/.exec(text.trim());
-  const zone = parts?.[3] === undefined || /^(Z|UTC)$/.test(parts[3]) ? 'Z' : parts[3].replace(/(\d\d):?(\d\d)$/, '$1:$2');
+  const parts = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?\s*(Z|UTC|[+-]\d\d:?\d\d)?$/.exec(
+    text.trim(),
+  );
+  const zone =
+    parts?.[3] === undefined || /^(Z|UTC)$/.test(parts[3]) ? 'Z' : parts[3].replace(/(\d\d):?(\d\d)$/, '$1:$2');
   const time = parts === null ? NaN : Date.parse(`${parts[1] ?? ''}T${parts[2] ?? '00:00:00'}${zone}`);
   if (Number.isNaN(time) || time < 0) {
     throw new AtomicError('InvalidArgument', `Could not parse '${text}'`, {

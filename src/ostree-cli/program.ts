@@ -19,7 +19,17 @@ import { summaryCommand } from './commands/summary.ts';
 import type { OstreeContext } from './context.ts';
 
 /** Commands of the original that are not built yet: refused by name rather than reported as unknown. */
-const notBuilt = ['checksum', 'create-usb', 'diff', 'export', 'find-remotes', 'gpg-sign', 'reset', 'sign', 'static-delta'];
+const notBuilt = [
+  'checksum',
+  'create-usb',
+  'diff',
+  'export',
+  'find-remotes',
+  'gpg-sign',
+  'reset',
+  'sign',
+  'static-delta',
+];
 
 const factories = [
   adminCommand,

@@ -26,7 +26,8 @@ function isRepo(path: string): boolean {
 
 /** The path `--repo` names; else `OSTREE_REPO`, the current directory if it is a repo, the host's repo. */
 export function repoPath(context: OstreeContext, command: Command): string {
-  const own = command.opts<RepoOptions>().repo ?? command.optsWithGlobals<RepoOptions>().repo ?? context.env['OSTREE_REPO'];
+  const own =
+    command.opts<RepoOptions>().repo ?? command.optsWithGlobals<RepoOptions>().repo ?? context.env['OSTREE_REPO'];
   if (own !== undefined) return own;
   for (const path of [context.cwd, '/sysroot/ostree/repo', '/ostree/repo']) if (isRepo(path)) return path;
   throw new AtomicError('InvalidRepo', 'opening repo: no repository here and none on this host', {

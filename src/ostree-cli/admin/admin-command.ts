@@ -1,6 +1,97 @@
 import { Command } from 'commander';
+import { AtomicError } from '../../base/index.ts';
+import { cleanup, initStateroot, initSysroot, openSysroot, pinDeployment, undeploy } from '../../sysroot/index.ts';
 import type { OstreeContext } from '../context.ts';
-/** `ostree admin`. */
-export function adminCommand(_context: OstreeContext): Command {
-  return new Command('admin');
+import { deployCommand } from './deploy.ts';
+import { statusCommand } from './status.ts';
+import { changeSysroot, parseIndex, sysrootCommand, sysrootPath } from './sysroot-command.ts';
+import { upgradeCommand } from './upgrade.ts';
+
+function initFsCommand(context: OstreeContext): Command {
+  return new Command('init-fs')
+    .description('Initialize a root filesystem')
+    .argument('<path>')
+    .action((path: string) => initSysroot(path.startsWith('/') ? path : `${context.cwd}/${path}`));
+}
+
+function osInitCommand(context: OstreeContext): Command {
+  const command = sysrootCommand('os-init', 'Initialize empty state for given operating system')
+    .argument('<osname>')
+    .alias('stateroot-init');
+  return command.action((name: string) => {
+    using sysroot = openSysroot(sysrootPath(context, command));
+    initStateroot(sysroot, name);
+    context.write(`ostree/deploy/${name} initialized as OSTree root\n`);
+  });
+}
+
+function undeployCommand(context: OstreeContext): Command {
+  const command = sysrootCommand('undeploy', 'Delete deployment INDEX').argument('<index>');
+  return command.action(async (index: string) => {
+    await changeSysroot(context, command, async (sysroot, job) => {
+      await undeploy(sysroot, parseIndex(index), job);
+      await cleanup(sysroot, { base: true }, job);
+      context.write(`Deleted deployment ${index}\n`);
+    });
+  });
+}
+
+function cleanupCommand(context: OstreeContext): Command {
+  const command = sysrootCommand('cleanup', 'Delete untagged deployments and repository objects');
+  return command.action(async () => {
+    await changeSysroot(context, command, async (sysroot, job) => {
+      await cleanup(sysroot, { base: true }, job);
+    });
+  });
+}
+
+function pinCommand(context: OstreeContext): Command {
+  const command = sysrootCommand('pin', 'Change the "pinning" state of a deployment')
+    .argument('<index...>')
+    .option('-u, --unpin', 'unset pin');
+  return command.action(async (indexes: readonly string[], options: { unpin?: boolean }) => {
+    const pinned = options.unpin !== true;
+    const word = pinned ? 'pinned' : 'unpinned';
+    await changeSysroot(context, command, (sysroot) => {
+      for (const text of indexes) {
+        const changed = pinDeployment(sysroot, parseIndex(text), pinned);
+        context.write(`Deployment ${text} is ${changed ? 'now' : 'already'} ${word}\n`);
+      }
+    });
+  });
+}
+
+/** Commands of the original that are not built yet. */
+const notBuilt = ['config-diff', 'finalize-staged', 'instutil', 'kargs', 'set-origin', 'switch', 'unlock'];
+
+function refusedCommand(name: string): Command {
+  return new Command(name)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .action(() => {
+      throw new AtomicError('NotSupported', `"ostree admin ${name}" is not built yet`, {
+        hint: 'Use the original ostree for it: both work on the same sysroot.',
+      });
+    });
+}
+
+/** `ostree admin`: works on the deployments of a sysroot. */
+export function adminCommand(context: OstreeContext): Command {
+  const command = new Command('admin')
+    .description('Commands for managing a host system booted with ostree')
+    .option('--sysroot <path>', 'the sysroot to work on (default: this host)');
+  const factories = [
+    cleanupCommand,
+    deployCommand,
+    initFsCommand,
+    osInitCommand,
+    pinCommand,
+    statusCommand,
+    undeployCommand,
+    upgradeCommand,
+  ];
+  for (const create of factories) command.addCommand(create(context));
+  for (const name of notBuilt) command.addCommand(refusedCommand(name), { hidden: true });
+  return command;
 }

@@ -12,7 +12,8 @@ export function catCommand(context: OstreeContext): Command {
     const commit = requireRev(repo, rev);
     for (const path of paths) {
       const content = readPath(repo, commit, path);
-      if (content === undefined) throw new AtomicError('NotFound', `No such file: ${path}`, { facts: { commit, path } });
+      if (content === undefined)
+        throw new AtomicError('NotFound', `No such file: ${path}`, { facts: { commit, path } });
       context.write(content);
     }
   });

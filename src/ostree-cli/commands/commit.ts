@@ -37,7 +37,8 @@ function metadataOf(options: CommitCommandOptions): ReadonlyMap<string, Variant>
 function sourceOf(options: CommitCommandOptions, path: string | undefined): string {
   const tree = options.tree;
   if (tree === undefined) return path ?? '.';
-  if (path !== undefined) throw new AtomicError('InvalidArgument', 'Give the directory either as an argument or with --tree');
+  if (path !== undefined)
+    throw new AtomicError('InvalidArgument', 'Give the directory either as an argument or with --tree');
   if (!tree.startsWith('dir=')) {
     throw new AtomicError('NotSupported', `--tree=${tree} is not built yet: only --tree=dir=PATH is`);
   }
@@ -79,7 +80,9 @@ export function commitCommand(context: OstreeContext): Command {
         source: sourceOf(options, path),
         metadata: metadataOf(options),
         timestampSeconds:
-          options.timestamp === undefined ? Math.floor(context.now().getTime() / 1000) : parseTimestamp(options.timestamp),
+          options.timestamp === undefined
+            ? Math.floor(context.now().getTime() / 1000)
+            : parseTimestamp(options.timestamp),
         noBindings: !options.bindings,
         skipXattrs: !options.xattrs,
         canonicalPermissions: options.canonicalPermissions === true,
@@ -88,7 +91,10 @@ export function commitCommand(context: OstreeContext): Command {
         ...(body === undefined ? {} : { body }),
         ...(parent === undefined ? {} : { parent: parent === 'none' ? 'none' : requireRev(repo, parent) }),
         ...(bindRef === undefined ? {} : { bindRefs: bindRef }),
-        owner: { ...(ownerUid === undefined ? {} : { uid: ownerUid }), ...(ownerGid === undefined ? {} : { gid: ownerGid }) },
+        owner: {
+          ...(ownerUid === undefined ? {} : { uid: ownerUid }),
+          ...(ownerGid === undefined ? {} : { gid: ownerGid }),
+        },
       },
       context.job,
     );

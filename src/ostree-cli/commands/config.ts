@@ -22,7 +22,8 @@ export function configCommand(context: OstreeContext): Command {
     const [group, key] = splitKey(name);
     if (operation === 'get') {
       const found = repo.config.get(group, key);
-      if (found === undefined) throw new AtomicError('NotFound', `Key file does not have key “${key}” in group “${group}”`);
+      if (found === undefined)
+        throw new AtomicError('NotFound', `Key file does not have key “${key}” in group “${group}”`);
       context.write(`${found}\n`);
     } else if (operation === 'set') {
       if (value === undefined) throw new AtomicError('InvalidArgument', 'A value must be given');

@@ -25,9 +25,13 @@ export function fsckCommand(context: OstreeContext): Command {
     if (result.partial.length > 0) context.write(`${result.partial.length} partial commits not verified\n`);
     const broken = result.corrupt.length + result.missing.length + result.brokenRefs.length;
     if (broken > 0) {
-      throw new AtomicError('CorruptObject', `Repository corruption encountered: ${broken} problems in ${result.objects} objects`, {
-        hint: 'Run `ostree fsck --delete`, then pull the affected refs again.',
-      });
+      throw new AtomicError(
+        'CorruptObject',
+        `Repository corruption encountered: ${broken} problems in ${result.objects} objects`,
+        {
+          hint: 'Run `ostree fsck --delete`, then pull the affected refs again.',
+        },
+      );
     }
     if (options.quiet !== true) {
       context.write(`object fsck of ${result.commits} commits completed successfully - no errors found.\n`);

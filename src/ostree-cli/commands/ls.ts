@@ -27,7 +27,8 @@ interface Row {
 /** Extended attributes as GVariant text, the form scripts parse. */
 function formatXattrs(xattrs: readonly Xattr[]): string {
   if (xattrs.length === 0) return '@a(ayay) []';
-  const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(', ');
+  const hex = (bytes: Uint8Array): string =>
+    Array.from(bytes, (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(', ');
   const items = xattrs.map(({ name, value }) => {
     const bytes = value.length === 0 ? '@ay []' : `[byte ${hex(value)}]`;
     return `([byte ${hex(Buffer.from(`${name}\0`))}], ${bytes})`;
@@ -71,7 +72,8 @@ export function lsCommand(context: OstreeContext): Command {
     const lines: string[] = [];
     for (const path of paths.length === 0 ? ['/'] : paths) {
       for (const entry of lsTree(repo, commit, { path, recursive: options.recursive === true })) {
-        const line = options.nulFilenamesOnly === true ? `${entry.path}\0` : formatRow(rowOf(repo, entry), entry.path, options);
+        const line =
+          options.nulFilenamesOnly === true ? `${entry.path}\0` : formatRow(rowOf(repo, entry), entry.path, options);
         lines.push(line);
         if (options.dironly === true) break;
       }

@@ -13,7 +13,8 @@ interface RefsOptions {
 
 function createRef(repo: Repo, options: { from: string | undefined; to: string; force: boolean }): void {
   const { from, to, force } = options;
-  if (from === undefined) throw new AtomicError('InvalidArgument', 'You must specify an existing ref when creating a new ref.');
+  if (from === undefined)
+    throw new AtomicError('InvalidArgument', 'You must specify an existing ref when creating a new ref.');
   const checksum = requireRev(repo, from);
   if (!force && listRefs(repo, to).has(to)) {
     throw new AtomicError('InvalidArgument', `--create specified but ref ${to} already exists`, {

@@ -49,7 +49,10 @@ function deleteCommand(context: OstreeContext): Command {
 }
 
 function listCommand(context: OstreeContext): Command {
-  const command = repoCommand('list', 'List remote repository names').option('-u, --show-urls', 'show remote URLs in list');
+  const command = repoCommand('list', 'List remote repository names').option(
+    '-u, --show-urls',
+    'show remote URLs in list',
+  );
   return command.action((options: { showUrls?: boolean }) => {
     using repo = openCommandRepo(context, command);
     const remotes = [...loadRemotes(repo).values()].sort((left, right) => (left.name < right.name ? -1 : 1));

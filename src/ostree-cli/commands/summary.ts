@@ -19,7 +19,8 @@ export function summaryCommand(context: OstreeContext): Command {
       throw new AtomicError('InvalidArgument', 'No option specified; use -u to update summary');
     }
     const summary = readSummary(repo);
-    if (summary === undefined) throw new AtomicError('NotFound', 'The repository has no summary', { hint: 'Write one with -u.' });
+    if (summary === undefined)
+      throw new AtomicError('NotFound', 'The repository has no summary', { hint: 'Write one with -u.' });
     for (const [ref, { checksum, commitSizeBytes }] of summary.refs) {
       context.write(`* ${ref}\n    Latest Commit (${commitSizeBytes} bytes):\n      ${checksum}\n`);
     }

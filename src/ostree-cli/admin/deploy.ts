@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { AtomicError } from '../../base/index.ts';
+import { kargsAppend, kargsDelete, kargsSet, parseOrigin, withRefspec, type Origin } from '../../format/index.ts';
+import { requireRev } from '../../repo/index.ts';
+import {
+  cleanup,
+  deployTree,
+  finalizeDeployment,
+  loadDeployments,
+  planRetention,
+  stageDeployment,
+  writeDeployments,
+  type Deployment,
+  type Sysroot,
+} from '../../sysroot/index.ts';
+import type { OstreeContext } from '../context.ts';
+import { collect } from '../repo-command.ts';
+import { changeSysroot, mergeDeployment, requireStaterootName, sysrootCommand } from './sysroot-command.ts';
+
+interface DeployCommandOptions {
+  readonly os?: string;
+  readonly stage?: boolean;
+  readonly merge: boolean;
+  readonly prune: boolean;
+  readonly retain?: boolean;
+  readonly karg?: readonly string[];
+  readonly kargAppend?: readonly string[];
+  readonly kargDelete?: readonly string[];
+  readonly kargNone?: boolean;
+}
+
+/** The kernel arguments asked for, on top of those of the merge deployment. */
+function kargsOf(options: DeployCommandOptions, merge: Deployment | undefined): readonly string[] {
+  let kargs: readonly string[] = options.kargNone === true ? [] : (merge?.kargs ?? []);
+  for (const karg of options.karg ?? []) kargs = kargsSet(kargs, karg);
+  for (const karg of options.kargAppend ?? []) kargs = kargsAppend(kargs, karg);
+  for (const karg of options.kargDelete ?? []) kargs = kargsDelete(kargs, karg);
+  return kargs;
+}
+
+/** The new origin: that of the merge deployment, unknown keys and all, following `refspec`. */
+function originOf(merge: Deployment | undefined, refspec: string): Origin {
+  return withRefspec(merge?.origin ?? parseOrigin(''), refspec);
+}
+
+function wantedList(
+  sysroot: Sysroot,
+  made: Awaited<ReturnType<typeof deployTree>>,
+  retain: boolean,
+): readonly (Deployment | Awaited<ReturnType<typeof deployTree>>)[] {
+  const existing = loadDeployments(sysroot);
+  if (!retain) return planRetention(existing, made);
+  return [made, ...existing.deployments.filter((deployment) => !deployment.staged)];
+}
+
+/** `ostree admin deploy`: makes a revision of the sysroot's repository the new default deployment. */
+export function deployCommand(context: OstreeContext): Command {
+  const command = sysrootCommand('deploy', 'Checkout revision REFSPEC as the new default deployment')
+    .argument('<refspec>')
+    .option('--os <osname>', 'use a different operating system root than the current one')
+    .option('--stage', 'complete deployment at OS shutdown')
+    .option('--no-merge', 'do not apply configuration (/etc and kernel arguments) from the booted deployment')
+    .option('--no-prune', "don't prune the repo when done")
+    .option('--retain', 'do not delete previous deployments')
+    .option('--karg <name=value>', 'set a kernel argument; overrides any earlier one of the same name', collect)
+    .option('--karg-append <name=value>', 'append a kernel argument', collect)
+    .option('--karg-delete <name=value>', 'delete a kernel argument', collect)
+    .option('--karg-none', 'do not import kernel arguments');
+  return command.action(async (refspec: string, options: DeployCommandOptions) => {
+    if (options.stage === true && options.retain === true) {
+      throw new AtomicError('NotSupported', '--stage together with --retain is not built yet');
+    }
+    await changeSysroot(context, command, async (sysroot, job) => {
+      const stateroot = requireStaterootName(sysroot, options.os);
+      const merge = options.merge ? mergeDeployment(sysroot, stateroot) : undefined;
+      const checksum = requireRev(sysroot.repo, refspec);
+      const kargs = kargsOf(options, merge);
+      const made = await deployTree(
+        sysroot,
+        { stateroot, checksum, origin: originOf(merge, refspec), merge, kargs },
+        job,
+      );
+      if (options.stage === true) {
+        await stageDeployment(sysroot, made, job);
+        return;
+      }
+      await finalizeDeployment(sysroot, made, job);
+      await writeDeployments(sysroot, wantedList(sysroot, made, options.retain === true), job);
+      if (options.prune) await cleanup(sysroot, { base: true }, job);
+    });
+  });
+}
