@@ -1,3 +1,4 @@
+import { AtomicError } from '../base/index.ts';
 import {
   type AgentClient,
   dictString,
@@ -58,6 +59,13 @@ export async function loadDefault(agent: AgentClient, osObject: string): Promise
   const properties = await agent.properties(osObject, osInterface);
   const deployment = properties.get('DefaultDeployment')?.value;
   return deployment instanceof Map && deployment.size > 0 ? (deployment as WireDict) : undefined;
+}
+
+/** The address a method that begins a transaction returned: the last of its values. */
+export function addressOfReply(reply: readonly WireValue[]): string {
+  const address = reply.at(-1);
+  if (typeof address === 'string' && address !== '') return address;
+  throw new AtomicError('InvalidFormat', 'The agent answered without the address of a transaction');
 }
 
 function list(value: WireValue | undefined): readonly WireValue[] {

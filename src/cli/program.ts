@@ -115,6 +115,8 @@ export function usageComplaint(error: unknown): string | undefined {
   switch (error.code) {
     case 'commander.unknownOption':
       return sentence.replace(/^unknown option '(.*?)'/, 'Unknown option $1').replace('\n', ' ');
+    case 'commander.help':
+      return 'No command specified';
     case 'commander.missingArgument':
     case 'commander.excessArguments':
       return 'Too few or too many arguments';

@@ -1,6 +1,6 @@
 import type { TransactionEvent } from '../ipc/index.ts';
 import type { Screen } from './context.ts';
-import { describeDownload, type ProgressView, renderProgress } from './progress-text.ts';
+import { describeDownload, describeView, type ProgressView, renderProgress } from './progress-text.ts';
 import { cleanLine, formatSize } from './terminal-text.ts';
 
 /** Draws what a transaction tells. */
@@ -110,6 +110,7 @@ class PlainDisplay implements ProgressDisplay {
   #lastMs: number;
   #download: ProgressView | undefined;
   #transferred = 0;
+  #percent = 0;
 
   constructor({ screen, nowMs }: DisplayOptions) {
     this.#screen = screen;
@@ -137,7 +138,7 @@ class PlainDisplay implements ProgressDisplay {
         this.#now(this.#download);
         break;
       case 'percent':
-        this.#now({ text: event.text, percent: event.percent, detail: '' });
+        this.#now({ text: event.text, percent: 0, detail: `${event.percent}%` });
         break;
       case 'progress-end':
         this.#closeDownload();
@@ -155,7 +156,8 @@ class PlainDisplay implements ProgressDisplay {
     if (nowMs - this.#lastMs < plainLineMs) return;
     this.#lastMs = nowMs;
     this.#closeTask('');
-    this.#screen.write(`${renderProgress(view, 79).trimStart()}\n`);
+    this.#percent = Math.max(this.#percent, Math.floor(view.percent));
+    this.#screen.write(`${this.#percent}% ${describeView(view)}\n`);
   }
 
   #closeDownload(): void {

@@ -31,7 +31,13 @@ export function downloadSecondsLeft(progress: DownloadProgress): number | undefi
     if (progress.bytesPerSecond === 0) return undefined;
     return Math.max(0, progress.deltaBytes - progress.transferredBytes) / progress.bytesPerSecond;
   }
-  if (progress.outstandingMetadata > 0 || fetchedContent === 0 || elapsedSeconds < 1) return undefined;
+  if (
+    progress.outstandingMetadata > 0 ||
+    fetchedContent === 0 ||
+    fetchedContent >= requestedContent ||
+    elapsedSeconds < 1
+  )
+    return undefined;
   return ((requestedContent - fetchedContent) * elapsedSeconds) / fetchedContent;
 }
 
@@ -63,15 +69,20 @@ export function describeDownload(progress: DownloadProgress): ProgressView {
 }
 
 const barWidth = 20;
-// Below this a bar leaves no room for words.
-const minBarColumns = 72;
+
+/** What is done and its numbers, as one phrase. */
+export function describeView({ text, detail }: ProgressView): string {
+  return detail === '' ? cleanLine(text) : `${cleanLine(text)} (${cleanLine(detail)})`;
+}
 
 /** One line for a terminal: percentage, a bar where there is room, what is being done. Never wider than `columns`. */
 export function renderProgress(view: ProgressView, columns: number): string {
   const percent = Math.max(0, Math.min(100, Math.floor(view.percent)));
   const filled = Math.round((percent / 100) * barWidth);
-  const bar = columns < minBarColumns ? '' : ` [${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}]`;
-  const detail = view.detail === '' ? '' : ` (${cleanLine(view.detail)})`;
+  const [start, phrase] = [`${String(percent).padStart(3)}%`, describeView(view)];
+  const bar = ` [${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}]`;
   // The last column stays free: a character in it makes some terminals wrap.
-  return `${String(percent).padStart(3)}%${bar} ${cleanLine(view.text)}${detail}`.slice(0, Math.max(1, columns - 1));
+  const room = Math.max(1, columns - 1);
+  const hasRoom = start.length + bar.length + 1 + phrase.length <= room;
+  return `${start}${hasRoom ? bar : ''} ${phrase}`.slice(0, room);
 }

@@ -31,11 +31,14 @@ async function parseAndRun(context: CliContext): Promise<number> {
   // Commander is a third of the start-up time of `--version`, which scripts call to see whether we are there.
   const [commander, program] = await Promise.all([import('commander'), import('./program.ts')]);
   const { command, exit } = program.buildProgram(context, commander);
-  const argv = hoistCommand(context);
-  const words = argv.filter((word) => word !== 'host' || context.program !== 'atomic');
-  const group = context.program === 'atomic' ? command.commands.find((one) => one.name() === 'host') : command;
-  refuseCommand({ word: argv[0], group: command, isHost: context.program !== 'atomic' }, context);
-  if (context.program === 'atomic' && argv[0] === 'host' && group !== undefined) {
+  const names = new Set(program.hostCommands.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])]));
+  const isCommand = (word: string): boolean => names.has(word) || refusedHostCommand(word) !== undefined;
+  const argv = hoistCommand(context, isCommand);
+  const inHost = context.program === 'atomic' && argv[0] === 'host';
+  const words = inHost ? argv.slice(1) : argv;
+  if (context.program === 'atomic') refuseCommand({ word: argv[0], group: command, isHost: false }, context);
+  const group = inHost ? command.commands[0] : command;
+  if (group !== undefined && (inHost || context.program !== 'atomic')) {
     refuseCommand({ word: words[0], group, isHost: true }, context);
   }
   try {
@@ -51,12 +54,17 @@ async function parseAndRun(context: CliContext): Promise<number> {
   return exit.status;
 }
 
-/** Options may stand before the command's word, as the reference allows: the first word that is none comes first. */
-function hoistCommand(context: CliContext): readonly string[] {
+/**
+ * Options may stand before the command's word, as the reference allows: the first word that names a command comes first,
+ * else the first that is no option, so that it can be refused by name.
+ */
+function hoistCommand(context: CliContext, isCommand: (word: string) => boolean): readonly string[] {
   const start = context.program === 'atomic' && context.argv[0] === 'host' ? 1 : 0;
   const [head, rest] = [context.argv.slice(0, start), context.argv.slice(start)];
   const end = rest.indexOf('--');
-  const at = rest.findIndex((word, index) => !word.startsWith('-') && (end < 0 || index < end));
+  const words = end < 0 ? rest : rest.slice(0, end);
+  const named = words.findIndex(isCommand);
+  const at = named < 0 ? words.findIndex((word) => !word.startsWith('-')) : named;
   const word = rest[at];
   return word === undefined ? context.argv : [...head, word, ...rest.slice(0, at), ...rest.slice(at + 1)];
 }
@@ -71,10 +79,8 @@ interface CommandWord {
 function refuseCommand({ word, group, isHost }: CommandWord, context: CliContext): void {
   if (word === undefined) {
     context.stderr.write(group.helpInformation());
-    throw new AtomicError(
-      'InvalidArgument',
-      isHost && context.program === 'atomic' ? 'No "host" subcommand specified' : 'No command specified',
-    );
+    const isGroup = isHost && context.program === 'atomic';
+    throw new AtomicError('InvalidArgument', isGroup ? 'No "host" subcommand specified' : 'No command specified');
   }
   if (word.startsWith('-') || group.commands.some((one) => one.name() === word || one.aliases().includes(word))) return;
   const why = refusedHostCommand(word);

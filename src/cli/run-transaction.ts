@@ -10,7 +10,7 @@ import type { CliContext } from './context.ts';
 import { unchangedExit } from './command-spec.ts';
 import { viewDeployment } from './deployment-view.ts';
 import { followTransaction } from './follow-transaction.ts';
-import { loadDefault, loadHost } from './host-view.ts';
+import { addressOfReply, loadDefault, loadHost } from './host-view.ts';
 import type { Invocation } from './invocation.ts';
 import { cleanLine, shellQuote } from './terminal-text.ts';
 
@@ -44,7 +44,7 @@ export async function runTransaction(
   const before = await defaultOf(agent, request.osObject);
   const quiet = invocation.flag('quiet');
   const reply = await agent.call(request.osObject, osInterface, { member: request.member, args: request.args });
-  await followTransaction(agent, { address: String(reply[0]), quiet }, context);
+  await followTransaction(agent, { address: addressOfReply(reply), quiet }, context);
   await agent.call(sysrootPath, sysrootInterface, { member: 'Reload' });
   const after = await defaultOf(agent, request.osObject);
   const reboot = invocation.flag('reboot');

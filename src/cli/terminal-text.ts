@@ -39,11 +39,10 @@ const sizeUnits = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 
 /** A size as people write it, in powers of 1000: `512 bytes`, `1.2 MB`. */
 export function formatSize(sizeBytes: number): string {
-  const power = Math.min(sizeUnits.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, sizeBytes)) / 3)));
-  // 999,950 bytes would round to "1000.0 kB".
-  const rounded = power > 0 && Number((sizeBytes / 1000 ** power).toFixed(1)) >= 1000 ? power + 1 : power;
-  const unit = sizeUnits[rounded] ?? 'TB';
-  return rounded === 0 ? `${sizeBytes} ${unit}` : `${(sizeBytes / 1000 ** rounded).toFixed(1)} ${unit}`;
+  let [size, unit] = [sizeBytes, 0];
+  // 999,950 bytes are "1.0 MB", not "1000.0 kB".
+  while (size >= (unit === 0 ? 1000 : 999.95) && unit < sizeUnits.length - 1) [size, unit] = [size / 1000, unit + 1];
+  return `${unit === 0 ? size : size.toFixed(1)} ${sizeUnits[unit]}`;
 }
 
 /** A duration in at most two units: `8 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -12,7 +12,7 @@ export const deploy: CommandSpec = {
   name: 'deploy',
   summary: 'Deploy a particular version or commit',
   description:
-    'Makes one particular version of the branch this host follows the next boot, older ones included. The host stays\n' +
+    'Makes one particular version of the branch this host follows the next boot, older ones included. The host stays ' +
     'at it until the next upgrade.',
   argument: {
     name: 'revision',

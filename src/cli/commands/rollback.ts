@@ -9,7 +9,7 @@ export const rollback: CommandSpec = {
   name: 'rollback',
   summary: 'Boot the previous deployment next',
   description:
-    'Makes the deployment after the booted one the next boot. Nothing is removed: doing it twice leads back to where\n' +
+    'Makes the deployment after the booted one the next boot. Nothing is removed: doing it twice leads back to where ' +
     'you were.',
   options: [{ flags: '-r, --reboot', description: 'reboot afterwards' }, ...staterootOptions, ...agentOptions],
   refused: [],

@@ -11,7 +11,7 @@ import { agentOptions, type CommandSpec, staterootOptions, unchangedExit } from 
 import type { CliContext } from '../context.ts';
 import { viewDeployment } from '../deployment-view.ts';
 import { followTransaction } from '../follow-transaction.ts';
-import { chooseOs, loadCachedUpdate, loadHost } from '../host-view.ts';
+import { addressOfReply, chooseOs, loadCachedUpdate, loadHost } from '../host-view.ts';
 import type { Invocation } from '../invocation.ts';
 import { withAgent } from '../open-agent.ts';
 import { renderUpdate } from '../render-deployment.ts';
@@ -23,7 +23,7 @@ export const upgrade: CommandSpec = {
   aliases: ['update'],
   summary: 'Fetch and deploy the newest version',
   description:
-    'Fetches the newest commit of the branch this host follows and makes it the next boot. What runs now, and the way\n' +
+    'Fetches the newest commit of the branch this host follows and makes it the next boot. What runs now, and the way ' +
     'back to it, are not touched. Ctrl-C cancels; what was fetched is kept for the next try.',
   options: [
     { flags: '-r, --reboot', description: 'reboot if there is something new to boot' },
@@ -119,8 +119,8 @@ async function check(
     'output-to-self': wireVariant('b', false),
     'initiating-command-line': wireVariant('s', commandLineOf(context)),
   });
-  const [, address] = await agent.call(osObject, osInterface, { member: 'AutomaticUpdateTrigger', args: [options] });
-  await followTransaction(agent, { address: String(address), quiet }, context);
+  const reply = await agent.call(osObject, osInterface, { member: 'AutomaticUpdateTrigger', args: [options] });
+  await followTransaction(agent, { address: addressOfReply(reply), quiet }, context);
   await agent.call(sysrootPath, sysrootInterface, { member: 'Reload' });
   const update = await loadCachedUpdate(agent, osObject);
   if (update === undefined || update.get('ref-has-new-commit')?.value === false) {
