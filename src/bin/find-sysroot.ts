@@ -1,0 +1,30 @@
+import { resolve } from 'node:path';
+import { type BootRecord, readBootRecord } from '../sysroot/index.ts';
+import { readBootRecordFile } from './boot-record-file.ts';
+
+/** Which root to work on. Both are optional. */
+export interface SysrootSettings {
+  /** The physical root; the running system's when absent or `/`. */
+  readonly sysroot?: string | undefined;
+  /** A file that says how that root counts as booted. */
+  readonly bootRecord?: string | undefined;
+}
+
+/** A physical root and how it was booted; `boot` is undefined when nothing there runs. */
+export interface FoundSysroot {
+  readonly path: string;
+  readonly boot: BootRecord | undefined;
+  /** True for the root this very machine runs from. */
+  readonly isRunning: boolean;
+}
+
+/** Where the physical root of a running OSTree system is mounted. */
+const runningSysroot = '/sysroot';
+
+/** Finds the root to work on; reads the kernel's command line only for the running system. */
+export function findSysroot({ sysroot, bootRecord }: SysrootSettings): FoundSysroot {
+  const isRunning = (sysroot === undefined || sysroot === '/') && bootRecord === undefined;
+  if (isRunning) return { path: runningSysroot, boot: readBootRecord(), isRunning };
+  const boot = bootRecord === undefined ? undefined : readBootRecordFile(bootRecord);
+  return { path: resolve(sysroot ?? runningSysroot), boot, isRunning };
+}
