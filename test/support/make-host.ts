@@ -2,9 +2,11 @@
  * A host that follows a vendor's releases: an archive repo made by the real `ostree` behind a file server on this
  * machine, and a sysroot whose one deployment is the first release; booted unless told otherwise.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { expect } from 'vitest';
 
 import { type Checksum, createJob, type Job, type JobEvent } from '../../src/base/index.ts';
 import { systemClock } from '../../src/platform/index.ts';
@@ -32,14 +34,20 @@ export interface FollowingHost extends AsyncDisposable {
   order(): readonly string[];
   /** Goes down, finalizing what is staged, and boots the default. */
   reboot(): Promise<Reboot>;
+  /** Boots the default without going down properly: what is staged stays as it is on disk, /run is lost. */
+  start(): void;
+  /** What is in the booted (else the first) deployment at `path`. */
+  read(path: string): string;
+  /** `CHECKSUM.SERIAL` of each bootable deployment, as the real `ostree` lists them. */
+  realOrder(): readonly string[];
 }
 
 /** How a host is made. */
 export interface HostDescription {
   readonly booted?: boolean;
   readonly release?: Partial<ReleaseDescription>;
-  /** Where everything lies, for tests that need a file system of their own; a new directory unless given. */
-  readonly directory?: string;
+  /** Where the sysroot lies, for tests that need a file system of its own; beside the releases unless given. */
+  readonly sysrootParent?: string;
   /** Text of the origin file; the branch of the releases unless given. */
   readonly origin?: string;
   /** Settings of the remote; unsigned unless given. */
@@ -53,14 +61,19 @@ const branch = 'vendor/stable';
 
 /** Makes a host with one deployment. */
 export async function makeHost(description: HostDescription = {}): Promise<FollowingHost> {
-  const directory = description.directory ?? mkdtempSync(join(tmpdir(), 'atomic-host-'));
+  const directory = mkdtempSync(join(tmpdir(), 'atomic-host-'));
   const releaseDirectory = join(directory, 'vendor');
   mkdirSync(releaseDirectory);
   const releases = makeReleases(releaseDirectory, branch);
   const first = releases.add({ version: '1', ...description.release });
   const server = await serveDirectory(releases.repoPath);
   const origin = description.origin ?? `[origin]\nrefspec=origin:${branch}\n`;
-  const machine = await makeSysroot(directory, { deployments: 0, stateroot, ref: branch, origin });
+  const machine = await makeSysroot(description.sysrootParent ?? directory, {
+    deployments: 0,
+    stateroot,
+    ref: branch,
+    origin,
+  });
   await install(machine, {
     releases,
     first,
@@ -73,11 +86,22 @@ export async function makeHost(description: HostDescription = {}): Promise<Follo
     return loadDeployments(sysroot);
   };
   return {
-    ...{ directory, sysrootPath: machine.path, releases, server, first, list },
+    directory,
+    sysrootPath: machine.path,
+    releases,
+    server,
+    first,
+    list,
     host: hostOf(machine),
     order: () =>
       list().deployments.map(({ checksum, booted, staged }) => `${booted ? '*' : ''}${staged ? '+' : ''}${checksum}`),
     reboot: () => machine.reboot(),
+    start: () => machine.start(),
+    read: (path) => {
+      const { booted, deployments } = list();
+      return readFileSync(join(machine.path, (booted ?? deployments[0])?.path ?? '', path), 'utf8');
+    },
+    realOrder: () => realOrder(machine.path),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       await removeImmutable(machine);
@@ -110,11 +134,23 @@ function hostOf(machine: TestHost): Host {
   };
 }
 
+function realOrder(sysrootPath: string): readonly string[] {
+  const status = ostree('admin', 'status', `--sysroot=${sysrootPath}`);
+  return [...status.matchAll(/^[* ] \S+ ([0-9a-f]{64}\.\d+)/gm)].map((match) => match[1] ?? '');
+}
+
 /** Deployments are immutable so that nobody removes them by mistake; here it is meant. */
 async function removeImmutable(machine: TestHost): Promise<void> {
   using sysroot = machine.open();
   const parent = `ostree/deploy/${stateroot}/deploy`;
   for (const { name } of sysroot.dir.list(parent)) await sysroot.dir.removeTree(`${parent}/${name}`);
+}
+
+/** Expects the real `ostree` to see the bootable deployments that we see, and to find nothing wrong with the repo. */
+export function expectAgreement(machine: FollowingHost): void {
+  const ours = machine.list().deployments.filter(({ staged }) => !staged);
+  expect(machine.realOrder()).toEqual(ours.map(({ name }) => name));
+  ostree(`--repo=${machine.sysrootPath}/ostree/repo`, 'fsck', '-q');
 }
 
 /** A job that remembers what it was told. */
