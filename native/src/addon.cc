@@ -2,6 +2,7 @@
 #include <uv.h>
 
 #include "arguments.hpp"
+#include "bulk.hpp"
 
 namespace native {
 
@@ -75,6 +76,14 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_thin(env, exports);
   export_attributes(env, exports);
   export_freeze(env, exports);
+  export_hashing(env, exports);
+  export_ingest_tree(env, exports);
+  export_ingest_filez(env, exports);
+  export_checkout(env, exports);
+  export_import(env, exports);
+  export_publish(env, exports);
+  export_remove(env, exports);
+  export_copy_tree(env, exports);
   return exports;
 }
 
