@@ -92,10 +92,22 @@ function describeKeyfile(keyfile: Keyfile): unknown {
   return groups.toSorted(byText);
 }
 
-const pieces = fc.constantFrom(
-  ...['[', ']', 'g', 'h"x"', '=', '=', 'a', 'b', ' ', '\t', ';', '\\', '\\s', '\\n', '\\;', '\\x', '#', '\r', 'é', '1'],
-  ...['-', '99999999999', 'true', 'false', '0', '\n', '\n', '\n[g]\n', '\n[remote "x"]\n', '\nk=', '\nk = ', '\nl='],
-);
+const odd = [
+  '\n[g]\n',
+  '\n[remote "x"]\n',
+  '\nk=',
+  '\nk = ',
+  '\nl=',
+  '\\s',
+  '\\n',
+  '\\;',
+  '\\x',
+  '99999999999',
+  'true',
+  'false',
+];
+const plain = '[ ] g a b = = ; # - 0 1 h"x" é \\'.split(' ');
+const pieces = fc.constantFrom(...odd, ...plain, ' ', '\t', '\r', '\n', '\n');
 const files = fc.array(pieces, { maxLength: 20 }).map((parts) => `[g]\n${parts.join('')}`);
 const bare = fc.array(pieces, { maxLength: 8 }).map((parts) => parts.join(''));
 const strings = fc.array(fc.constantFrom(' ', '\t', '\n', '\r', '\\', ';', 'a', 'é', '='), { maxLength: 8 });
