@@ -34,19 +34,29 @@ describe('the commands on a bus', () => {
       ...idleHost,
       stdout: `State: idle\nDeployments:\n● origin:vendor/stable\n                  Version: 1 (2026-01-01T00:00:00Z)\n                   Commit: ${machine.first}\n`,
     });
-    expect(await rpmOstree('upgrade', '--check')).toMatchObject({ status: 77, stdout: expect.stringMatching(/No updates available\.\n$/) });
-    expect(await rpmOstree('upgrade', '--unchanged-exit-77')).toMatchObject({ status: 77, stdout: expect.stringMatching(/No upgrade available\.\n$/) });
+    expect(await rpmOstree('upgrade', '--check')).toMatchObject({
+      status: 77,
+      stdout: expect.stringMatching(/No updates available\.\n$/),
+    });
+    expect(await rpmOstree('upgrade', '--unchanged-exit-77')).toMatchObject({
+      status: 77,
+      stdout: expect.stringMatching(/No upgrade available\.\n$/),
+    });
     expect(await rpmOstree('upgrade')).toMatchObject({ status: 0 });
 
     const second = machine.releases.add({ version: '2' });
     const preview = await rpmOstree('upgrade', '--preview');
     expect(preview.status).toBe(0);
-    expect(preview.stdout).toContain(`AvailableUpdate:\n        Version: 2 (2026-01-02T00:00:00Z)\n         Commit: ${second}\n`);
+    expect(preview.stdout).toContain(
+      `AvailableUpdate:\n        Version: 2 (2026-01-02T00:00:00Z)\n         Commit: ${second}\n`,
+    );
     expect(machine.order()).toEqual([`*${machine.first}`]);
 
     const upgraded = await rpmOstree('upgrade');
     expect(upgraded).toMatchObject({ status: 0, stderr: '' });
-    expect(upgraded.stdout.endsWith(`Next boot: origin:vendor/stable 2 (${second.slice(0, 10)})\n${hint}\n`)).toBe(true);
+    expect(upgraded.stdout.endsWith(`Next boot: origin:vendor/stable 2 (${second.slice(0, 10)})\n${hint}\n`)).toBe(
+      true,
+    );
     expect(machine.order()).toEqual([`+${second}`, `*${machine.first}`]);
 
     const json = parseStatus(await rpmOstree('status', '--json'));
@@ -57,7 +67,10 @@ describe('the commands on a bus', () => {
     expect(parseStatus(await rpmOstree('status', '--json', '-b')).deployments).toHaveLength(1);
     expect(await rpmOstree('status', '--pending-exit-77')).toMatchObject({ status: 77 });
 
-    expect(await rpmOstree('rollback')).toMatchObject({ status: 1, stderr: expect.stringMatching(/^error: Staged deployment.*cleanup -p/) });
+    expect(await rpmOstree('rollback')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^error: Staged deployment.*cleanup -p/),
+    });
     expect(await rpmOstree('cleanup', '-p', '--quiet')).toEqual({ ...idleHost, stdout: '' });
     expect(machine.order()).toEqual([`*${machine.first}`]);
     expect(await rpmOstree('status', '--pending-exit-77')).toMatchObject({ status: 0 });
@@ -74,11 +87,17 @@ describe('the commands on a bus', () => {
     expect(await atomic('deploy', 'version=2')).toMatchObject({ status: 0, stderr: '' });
     await machine.reboot();
     expect(machine.order()).toEqual([`*${second}`, machine.first]);
-    expect(await atomic('rollback')).toMatchObject({ status: 0, stdout: expect.stringMatching(new RegExp(`${hint}\n$`)) });
+    expect(await atomic('rollback')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(new RegExp(`${hint}\n$`)),
+    });
     expect(machine.order()).toEqual([machine.first, `*${second}`]);
     expect(await atomic('rollback')).toMatchObject({ status: 0 });
     expect(machine.order()).toEqual([`*${second}`, machine.first]);
-    expect(await atomic('deploy', 'version=9')).toMatchObject({ status: 1, stderr: expect.stringMatching(/^error: Version 9 not found/) });
+    expect(await atomic('deploy', 'version=9')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^error: Version 9 not found/),
+    });
     expect(await atomic('reload')).toEqual({ ...idleHost, stdout: '' });
   });
 
@@ -93,7 +112,10 @@ describe('the commands on a bus', () => {
     const busy = await runProgram('atomic', ['host', 'status', '--bus', bus.address]);
     expect(busy.stdout).toMatch(/^State: busy\nTransaction: upgrade --bus .*\n {2}Initiator: client\(id:cli /);
     const other = await runProgram('atomic', ['host', 'cleanup', '-b', '--bus', bus.address]);
-    expect(other).toMatchObject({ status: 1, stderr: expect.stringMatching(/^error: Transaction in progress: upgrade/) });
+    expect(other).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^error: Transaction in progress: upgrade/),
+    });
 
     upgrade.child.kill('SIGINT');
     await waitFor('the answer to Ctrl-C', () => upgrade.stderr().includes('Caught SIGINT, cancelling transaction\n'));
@@ -101,20 +123,29 @@ describe('the commands on a bus', () => {
     expect(end.status).toBe(1);
     expect(end.stderr).toContain('error: Operation was cancelled\n');
     expect(machine.order()).toEqual([`*${machine.first}`]);
-    expect(parseStatus(await runProgram('atomic', ['host', 'status', '--json', '--bus', bus.address])).transaction).toBeNull();
+    expect(
+      parseStatus(await runProgram('atomic', ['host', 'status', '--json', '--bus', bus.address])).transaction,
+    ).toBeNull();
   });
 
   it('cancel what somebody else runs', async () => {
     await using world = await startAgentOnBus();
     const { machine, bus } = world;
-    const cancel = async (): Promise<ProgramResult> => await runProgram('rpm-ostree', ['cancel', `--bus=${bus.address}`]);
+    const cancel = async (): Promise<ProgramResult> =>
+      await runProgram('rpm-ostree', ['cancel', `--bus=${bus.address}`]);
     expect(await cancel()).toEqual({ ...idleHost, stdout: 'No active transaction.\n' });
     machine.releases.add({ version: '2' });
     machine.server.mischief = (path) => (path.includes('.filez') ? { kind: 'silent' } : undefined);
     const upgrade = startProgram('rpm-ostree', ['upgrade', `--bus=${bus.address}`]);
     await waitFor('a request for an object', () => machine.server.log.some(({ path }) => path.includes('.filez')));
-    expect(await cancel()).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Cancelling transaction: upgrade .*\nCancelled\.\n$/) });
-    expect(await upgrade.ended).toMatchObject({ status: 1, stderr: expect.stringMatching(/error: Operation was cancelled\n/) });
+    expect(await cancel()).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^Cancelling transaction: upgrade .*\nCancelled\.\n$/),
+    });
+    expect(await upgrade.ended).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/error: Operation was cancelled\n/),
+    });
   });
 
   it('say so when the agent dies in the middle', async () => {
@@ -134,6 +165,9 @@ describe('the commands on a bus', () => {
 
   it('name the bus that nobody listens at', async () => {
     const end = await runProgram('atomic', ['host', 'status', '--bus', 'unix:path=/nowhere/at/all']);
-    expect(end).toMatchObject({ status: 1, stderr: expect.stringMatching(/^error: Could not connect to unix:path=\/nowhere\/at\/all/) });
+    expect(end).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^error: Could not connect to unix:path=\/nowhere\/at\/all/),
+    });
   });
 });
