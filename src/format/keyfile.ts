@@ -15,6 +15,8 @@ type Line =
       readonly number: number;
     };
 
+type Entry = Extract<Line, { kind: 'entry' }>;
+
 /**
  * A GKeyFile (`[group]`, `key=value`) that keeps comments, order and unknown content byte for byte: only lines that are
  * set or removed change. Lookups of what is not there give undefined. When a key appears twice the last one counts.
@@ -24,6 +26,8 @@ export class Keyfile {
   readonly source: string;
   private lines: readonly Line[];
   private endsWithNewline: boolean;
+  /** What {@link find} looks in, and the lines it was made from. */
+  private index: { readonly lines: readonly Line[]; readonly entries: ReadonlyMap<string, Entry> } | undefined;
 
   constructor(lines: readonly Line[], source: string, endsWithNewline = true) {
     this.lines = lines;
@@ -138,9 +142,9 @@ export class Keyfile {
     return this.endsWithNewline && this.lines.length > 0 ? `${text}\n` : text;
   }
 
-  private find(group: string, key: string): Extract<Line, { kind: 'entry' }> | undefined {
-    const line = this.lines.findLast((l) => l.kind === 'entry' && l.group === group && l.key === key);
-    return line?.kind === 'entry' ? line : undefined;
+  private find(group: string, key: string): Entry | undefined {
+    if (this.index?.lines !== this.lines) this.index = { lines: this.lines, entries: indexEntries(this.lines) };
+    return this.index.entries.get(`${group}]${key}`);
   }
 
   private setRaw(group: string, key: string, raw: string): void {
@@ -163,10 +167,17 @@ export class Keyfile {
     this.lines = this.lines.toSpliced(at, 0, entry);
   }
 
-  private badValue(entry: Extract<Line, { kind: 'entry' }>, reason: string): AtomicError {
+  private badValue(entry: Entry, reason: string): AtomicError {
     const place = entry.number === 0 ? this.source : `${this.source}:${entry.number}`;
     return new AtomicError('InvalidFormat', `${place}: key '${entry.key}' of group '${entry.group}': ${reason}`);
   }
+}
+
+/** The last entry of each group and key; no group name holds a bracket. */
+function indexEntries(lines: readonly Line[]): ReadonlyMap<string, Entry> {
+  return new Map(
+    lines.flatMap((line) => (line.kind === 'entry' ? [[`${line.group}]${line.key}`, line] as const] : [])),
+  );
 }
 
 /** A keyfile with nothing in it. */
@@ -239,5 +250,8 @@ function trimStartAscii(text: string): string {
 }
 
 function trimEndAscii(text: string): string {
-  return text.slice(0, text.length - (/[ \t\n\v\f\r]*$/.exec(text)?.[0].length ?? 0));
+  // Not a regular expression: one that looks for blanks at the end takes quadratic time on blanks in the middle.
+  let end = text.length;
+  while (end > 0 && ' \t\n\v\f\r'.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }

@@ -82,6 +82,15 @@ describe('parseKeyfile', () => {
     expect(() => parseKeyfile(text)).toThrow(expect.objectContaining({ code: 'LimitExceeded' }));
   });
 
+  it('is not slowed down by many keys or long blanks', () => {
+    const blanks = ' '.repeat(500_000);
+    expect(
+      parseKeyfile(`[g]\na${blanks}b${blanks.slice(1)}=1\n`.slice(0, maxKeyfileLength - 1)).keys('g'),
+    ).toHaveLength(1);
+    const many = parseKeyfile(`[g]\n${Array.from({ length: 90_000 }, (_, i) => `k${i}=v`).join('\n')}`);
+    expect(many.keys('g').filter((key) => many.get('g', key) === 'v')).toHaveLength(90_000);
+  });
+
   it('lets the last of two equal keys count, in groups of the same name too', () => {
     const keyfile = parseKeyfile('[g]\nk=1\nk=2\n[h]\nx=1\n[g]\nk=3\n');
     expect(keyfile.get('g', 'k')).toBe('3');
