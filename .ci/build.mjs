@@ -16,6 +16,8 @@ import { join } from 'node:path';
 
 const programs = ['atomic', 'atomicd', 'atomic-finalize', 'atomic-boot-complete', 'ostree'];
 const links = [['rpm-ostree', 'atomic']];
+// What is run once to find the functions a start uses, where that is more than `--version`.
+const warmUp = { atomic: ['host', 'status', '--help'], ostree: ['--help'] };
 // Compiled packages, found by Node's own resolution from dist/lib upward; x11 and usocket are optional and absent.
 const external = ['better-sqlite3', 'x11', 'usocket'];
 
@@ -49,8 +51,8 @@ require('../lib/start.cjs').start('${program}');
 /** What the build runs once per program to fill its cache with the functions a start really uses. */
 const cacheScript = `
 const { writeFileSync } = require('node:fs');
-const [lib, program] = process.argv.slice(1);
-process.argv.splice(1, process.argv.length, lib + '/../bin/' + program, '--version');
+const [lib, program, words] = process.argv.slice(1);
+process.argv.splice(1, process.argv.length, lib + '/../bin/' + program, ...JSON.parse(words));
 const script = require(lib + '/start.cjs').start(program);
 process.on('exit', () => writeFileSync(lib + '/' + program + '.cache', script.createCachedData()));
 `;
@@ -100,7 +102,8 @@ function writeLaunchers(names, out) {
 
 function writeCodeCaches(names, out) {
   for (const name of names) {
-    execFileSync(process.execPath, ['-e', cacheScript, join(out, 'lib'), name], {
+    const words = JSON.stringify(warmUp[name] ?? ['--version']);
+    execFileSync(process.execPath, ['-e', cacheScript, join(out, 'lib'), name, words], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   }

@@ -8,6 +8,9 @@ beforeAll(buildPrograms);
 const hint = 'Run "systemctl reboot" to start a reboot';
 const idleHost = { status: 0, stderr: '' };
 
+/** In an object, a pattern by itself would match everything. */
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+
 /** The JSON of status, as far as these tests look at it. */
 function parseStatus(result: ProgramResult) {
   return JSON.parse(result.stdout) as {
@@ -36,11 +39,11 @@ describe('the commands on a bus', () => {
     });
     expect(await rpmOstree('upgrade', '--check')).toMatchObject({
       status: 77,
-      stdout: expect.stringMatching(/No updates available\.\n$/),
+      stdout: matching(/No updates available\.\n$/),
     });
     expect(await rpmOstree('upgrade', '--unchanged-exit-77')).toMatchObject({
       status: 77,
-      stdout: expect.stringMatching(/No upgrade available\.\n$/),
+      stdout: matching(/No upgrade available\.\n$/),
     });
     expect(await rpmOstree('upgrade')).toMatchObject({ status: 0 });
 
@@ -69,7 +72,7 @@ describe('the commands on a bus', () => {
 
     expect(await rpmOstree('rollback')).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/^error: Staged deployment.*cleanup -p/),
+      stderr: matching(/^error: Staged deployment.*cleanup -p/),
     });
     expect(await rpmOstree('cleanup', '-p', '--quiet')).toEqual({ ...idleHost, stdout: '' });
     expect(machine.order()).toEqual([`*${machine.first}`]);
@@ -89,14 +92,14 @@ describe('the commands on a bus', () => {
     expect(machine.order()).toEqual([`*${second}`, machine.first]);
     expect(await atomic('rollback')).toMatchObject({
       status: 0,
-      stdout: expect.stringMatching(new RegExp(`${hint}\n$`)),
+      stdout: matching(new RegExp(`${hint}\n$`)),
     });
     expect(machine.order()).toEqual([machine.first, `*${second}`]);
     expect(await atomic('rollback')).toMatchObject({ status: 0 });
     expect(machine.order()).toEqual([`*${second}`, machine.first]);
     expect(await atomic('deploy', 'version=9')).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/^error: Version 9 not found/),
+      stderr: matching(/^error: Version 9 not found/),
     });
     expect(await atomic('reload')).toEqual({ ...idleHost, stdout: '' });
   });
@@ -114,7 +117,7 @@ describe('the commands on a bus', () => {
     const other = await runProgram('atomic', ['host', 'cleanup', '-b', '--bus', bus.address]);
     expect(other).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/^error: Transaction in progress: upgrade/),
+      stderr: matching(/^error: Transaction in progress: upgrade/),
     });
 
     upgrade.child.kill('SIGINT');
@@ -140,11 +143,11 @@ describe('the commands on a bus', () => {
     await waitFor('a request for an object', () => machine.server.log.some(({ path }) => path.includes('.filez')));
     expect(await cancel()).toMatchObject({
       status: 0,
-      stdout: expect.stringMatching(/^Cancelling transaction: upgrade .*\nCancelled\.\n$/),
+      stdout: matching(/^Cancelling transaction: upgrade .*\nCancelled\.\n$/),
     });
     expect(await upgrade.ended).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/error: Operation was cancelled\n/),
+      stderr: matching(/error: Operation was cancelled\n/),
     });
   });
 
@@ -167,7 +170,7 @@ describe('the commands on a bus', () => {
     const end = await runProgram('atomic', ['host', 'status', '--bus', 'unix:path=/nowhere/at/all']);
     expect(end).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/^error: Could not connect to unix:path=\/nowhere\/at\/all/),
+      stderr: matching(/^error: Could not connect to unix:path=\/nowhere\/at\/all/),
     });
   });
 });
