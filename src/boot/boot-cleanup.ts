@@ -48,7 +48,7 @@ export function planBootCleanup(input: BootCleanupInput): BootCleanupPlan {
   return {
     remove: [
       ...input.bootNames
-        .filter((name) => /^loader\.[01]$/.test(name) && !loaders.has(name))
+        .filter((name) => /^loader\.([01]|tmp)$/.test(name) && !loaders.has(name))
         .map((name) => `boot/${name}`),
       ...input.ostreeNames
         .filter((name) => /^boot\.[01](\.[01])?$/.test(name) && !links.has(name))

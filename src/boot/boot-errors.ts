@@ -22,12 +22,7 @@ export async function explainBootErrors<T>(doing: string, step: () => T | Promis
 
 function bootError(doing: string, cause: unknown): unknown {
   const code = systemCode(cause);
-  if (code === 'EROFS') {
-    return new AtomicError('ReadOnly', `Cannot ${doing}: /boot is read-only`, {
-      hint: 'Make it writable (mount -o remount,rw /boot) and try again.',
-      cause,
-    });
-  }
+  if (code === 'EROFS') return bootReadOnly(doing, cause);
   if (code === 'ENOSPC' || code === 'EDQUOT') return bootFull(doing, { cause });
   return cause;
 }
@@ -43,6 +38,14 @@ export function bootFull(
   return new AtomicError('BootFull', `Cannot ${doing}: no space left on /boot${detail}`, {
     hint: 'Remove the rollback deployment (atomic host cleanup --rollback) or other files on /boot and try again.',
     facts: numbers,
+    cause,
+  });
+}
+
+/** The error for a /boot that cannot be written. */
+export function bootReadOnly(doing: string, cause?: unknown): AtomicError {
+  return new AtomicError('ReadOnly', `Cannot ${doing}: /boot is read-only`, {
+    hint: 'Make it writable (mount -o remount,rw /boot) and try again.',
     cause,
   });
 }

@@ -1,7 +1,7 @@
 import { type Checksum, type Job } from '../base/index.ts';
 import { sha256Checksum } from '../format/index.ts';
 import { flags, hashFiles, sys, syncDir, type Dir } from '../platform/index.ts';
-import { bootFull, explainBootErrors } from './boot-errors.ts';
+import { bootFull, bootReadOnly, explainBootErrors } from './boot-errors.ts';
 import type { KernelFile, KernelLayout } from './kernel-layout.ts';
 
 /** Which kernel goes where: `boot/ostree/STATEROOT-BOOTCHECKSUM/`. */
@@ -63,11 +63,12 @@ export async function planKernelInstall(
   return { missing, neededBytes: neededBytes(sysroot, deployment, missing) };
 }
 
-/** Throws `BootFull`, with the numbers, unless /boot has room for what the plan will copy. */
+/** Throws `BootFull`, with the numbers, unless /boot has room for what the plan will copy; `ReadOnly` if it is that. */
 export function requireBootSpace(sysroot: Dir, plan: KernelInstallPlan): void {
-  if (plan.neededBytes === 0) return;
   using boot = sysroot.openDir('boot');
-  const { availableBlocks, blockSize } = sys.statfs(boot.fd);
+  const { availableBlocks, blockSize, readOnly } = sys.statfs(boot.fd);
+  if (readOnly) throw bootReadOnly('install the kernel');
+  if (plan.neededBytes === 0) return;
   const freeBytes = availableBlocks * blockSize;
   const wanted = plan.neededBytes + bootMarginBytes;
   if (freeBytes < wanted) throw bootFull('install the kernel', { neededBytes: wanted, freeBytes });

@@ -1,6 +1,6 @@
 import type { Checksum } from '../base/index.ts';
 import type { BootVersion } from '../boot/index.ts';
-import { hasObject, listRefs, writeRef } from '../repo/index.ts';
+import { hasObject, listRefs, readRef, writeRef } from '../repo/index.ts';
 import type { Sysroot } from './open-sysroot.ts';
 
 /** Which boot configuration a set of refs belongs to: `ostree/N/M/…`. */
@@ -17,7 +17,9 @@ export interface RefSet {
 export function writeDeploymentRefs(sysroot: Sysroot, set: RefSet, checksums: readonly Checksum[]): void {
   for (const [index, checksum] of [...checksums.entries()].toReversed()) {
     // A deployment can outlive its commit; a ref to what is missing would break every later prune.
-    if (hasObject(sysroot.repo, 'commit', checksum)) writeRef(sysroot.repo, refName(set, index), checksum);
+    if (!hasObject(sysroot.repo, 'commit', checksum)) continue;
+    const ref = refName(set, index);
+    if (readRef(sysroot.repo, ref) !== checksum) writeRef(sysroot.repo, ref, checksum);
   }
 }
 

@@ -1,5 +1,5 @@
 import { AtomicError, defined, type Job } from '../base/index.ts';
-import { explainBootErrors, installKernel, planKernelInstall, readBootState, requireBootSpace } from '../boot/index.ts';
+import { installKernel, readBootState } from '../boot/index.ts';
 import type { StagedRecord } from '../format/index.ts';
 import { syncFilesystem } from '../platform/index.ts';
 import type { DeploymentIdentity, NewDeployment } from './deployment.ts';
@@ -51,10 +51,7 @@ export function setStagedLocked(sysroot: Sysroot, locked: boolean): void {
 async function placeKernel(sysroot: Sysroot, made: NewDeployment, job: Job): Promise<void> {
   using deployment = sysroot.dir.openDir(made.path);
   const kernel = { deployment, layout: made.kernel, destination: made };
-  await explainBootErrors('install the kernel', async () => {
-    requireBootSpace(sysroot.dir, await planKernelInstall(sysroot.dir, kernel, job));
-    await installKernel(sysroot.dir, kernel, job);
-  });
+  await installKernel(sysroot.dir, kernel, job);
 }
 
 function recordOf(made: NewDeployment): StagedRecord {

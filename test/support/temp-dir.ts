@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,8 @@ export function removeTempDir(path: string): void {
     rmSync(path, { recursive: true, force: true });
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error) || error.code !== 'EPERM') throw error;
-    execFileSync('chattr', ['-R', '-f', '-i', path], { stdio: 'ignore' });
+    // Its exit status only says that symlinks have no attributes.
+    spawnSync('chattr', ['-R', '-f', '-i', path], { stdio: 'ignore' });
     rmSync(path, { recursive: true, force: true });
   }
 }

@@ -3,20 +3,33 @@ import { planEtcMerge, type EtcEntry, type EtcListing } from '../../../src/sysro
 
 /** `a=1` a file with content 1, `d/` a directory, `d/!700` one of mode 700, `l@x` a link to x, `s?` a socket. */
 function etc(text: string): EtcListing {
-  return new Map(text.split(' ').filter((word) => word !== '').map(entry));
+  return new Map(
+    text
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(entry),
+  );
 }
 
 function entry(word: string): readonly [string, EtcEntry] {
   const base = { uid: 0, gid: 0, content: '' };
   const [, path = '', kind = '', rest = ''] = /^([\w./-]*?)(\/$|\/!|=|@|\?)(.*)$/.exec(word) ?? [];
-  if (kind === '/' || kind === '/!') return [path, { ...base, kind: 'directory', mode: rest === '' ? 0o755 : Number.parseInt(rest, 8) }];
+  if (kind === '/' || kind === '/!')
+    return [path, { ...base, kind: 'directory', mode: rest === '' ? 0o755 : Number.parseInt(rest, 8) }];
   if (kind === '@') return [path, { ...base, kind: 'symlink', mode: 0o777, content: rest }];
   if (kind === '?') return [path, { ...base, kind: 'other', mode: 0o644 }];
   return [path, { ...base, kind: 'file', mode: 0o644, content: rest }];
 }
 
 describe('planEtcMerge', () => {
-  const rows: readonly (readonly [what: string, old: string, current: string, target: string, removed: string, copies: string])[] = [
+  const rows: readonly (readonly [
+    what: string,
+    old: string,
+    current: string,
+    target: string,
+    removed: string,
+    copies: string,
+  ])[] = [
     ['leaves unmodified files to the new default', 'a=1', 'a=1', 'a=2', '', ''],
     ['keeps a locally modified file', 'a=1', 'a=9', 'a=1', '', 'a'],
     ['keeps a locally modified file although the default changed', 'a=1', 'a=9', 'a=2', '', 'a'],
@@ -28,7 +41,14 @@ describe('planEtcMerge', () => {
     ['keeps a modified file that the new default lacks', 'a=1', 'a=9', '', '', 'a'],
     ['copies a new directory as a whole', '', 'd/ d/a=1 d/e/ d/e/b=1', '', '', 'd'],
     ['copies single files into a directory that the new default has', '', 'd/ d/a=1', 'd/ d/b=1', '', 'd/a'],
-    ['copies a modified file below an unmodified directory alone', 'd/ d/a=1 d/b=1', 'd/ d/a=9 d/b=1', 'd/ d/a=1 d/b=1', '', 'd/a'],
+    [
+      'copies a modified file below an unmodified directory alone',
+      'd/ d/a=1 d/b=1',
+      'd/ d/a=9 d/b=1',
+      'd/ d/a=1 d/b=1',
+      '',
+      'd/a',
+    ],
     ['leaves the attributes of a directory to the new tree', 'd/', 'd/!700', 'd/', '', ''],
     ['copies a changed directory that the new default lacks, whole', 'd/ d/a=1', 'd/!700 d/a=1', '', '', 'd'],
     ['treats a changed link as modified', 'l@x', 'l@y', 'l@x', '', 'l'],

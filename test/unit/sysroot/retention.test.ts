@@ -93,6 +93,8 @@ describe('planUndeploy', () => {
   });
 
   it.each([0, 3, -1])('refuses index %i of a list of three whose first is booted', (index) => {
-    expect(() => planUndeploy(list('A* B C'), index)).toThrow(expect.objectContaining({ code: 'InvalidArgument' }) as Error);
+    expect(() => planUndeploy(list('A* B C'), index)).toThrow(
+      expect.objectContaining({ code: 'InvalidArgument' }) as Error,
+    );
   });
 });
