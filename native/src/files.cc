@@ -138,6 +138,11 @@ Xattrs read_xattrs_at(int dirfd, const std::string& name, const std::string& pat
       [&](const char* key, char* to, size_t size) { return ::lgetxattr(full.c_str(), key, to, size); });
 }
 
+Xattrs without_empty(Xattrs xattrs) {
+  std::erase_if(xattrs, [](const Xattr& xattr) { return xattr.value.empty(); });
+  return xattrs;
+}
+
 void write_xattrs(int fd, const Xattrs& xattrs, const std::string& path) {
   for (const Xattr& xattr : xattrs) {
     if (kernel::fsetxattr(fd, xattr.name.c_str(), xattr.value.data(), xattr.value.size()) < 0) fail("fsetxattr", path);

@@ -39,6 +39,8 @@ struct stat stat_fd(int fd, const std::string& path);
 // The extended attributes sorted by name, of an open file or of a name that may be a symlink.
 Xattrs read_xattrs(int fd, const std::string& path);
 Xattrs read_xattrs_at(int dirfd, const std::string& name, const std::string& path);
+// What a commit keeps of them: OSTree takes an attribute with an empty value for none.
+Xattrs without_empty(Xattrs xattrs);
 void write_xattrs(int fd, const Xattrs& xattrs, const std::string& path);
 void write_xattrs_at(int dirfd, const std::string& name, const Xattrs& xattrs, const std::string& path);
 

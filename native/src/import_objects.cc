@@ -94,7 +94,7 @@ void Import::copy(const std::string& name, Bulk& bulk, Worker& worker) {
   }
   bool made;
   if (S_ISLNK(st.st_mode)) {
-    const Meta meta{st.st_uid, st.st_gid, st.st_mode, read_link(from_.get(), name, name), read_xattrs_at(from_.get(), name, name)};
+    const Meta meta{st.st_uid, st.st_gid, st.st_mode, read_link(from_.get(), name, name), without_empty(read_xattrs_at(from_.get(), name, name))};
     made = directory_.symlink(name, meta);
   } else {
     made = copy_regular(name, bulk, worker);

@@ -84,14 +84,17 @@ class Part {
   }
 
   // Moves everything into the staging: whole XX directories where it has none.
-  void merge(const Bulk& bulk) {
+  void merge(Bulk& bulk) {
     if (!directory_) return;
-    for (const std::string& prefix : directory_->prefixes()) {
-      bulk.check();
-      if (kernel::renameat2(fd_.get(), prefix.c_str(), staging_, prefix.c_str(), RENAME_NOREPLACE) == 0) continue;
-      if (errno != EEXIST && errno != EINVAL) fail("renameat2", prefix);
-      merge_prefix(prefix);
-    }
+    const std::vector<std::string> prefixes = directory_->prefixes();
+    parallel_for(bulk, prefixes.size(), 4, [&] {
+      return [&](size_t index) {
+        const std::string& prefix = prefixes[index];
+        if (kernel::renameat2(fd_.get(), prefix.c_str(), staging_, prefix.c_str(), RENAME_NOREPLACE) == 0) return;
+        if (errno != EEXIST && errno != EINVAL) fail("renameat2", prefix);
+        merge_prefix(prefix);
+      };
+    });
     if (kernel::unlinkat(staging_, name_.c_str(), AT_REMOVEDIR) < 0) fail("unlinkat", name_);
   }
 
@@ -105,9 +108,11 @@ class Part {
     const Fd from = open_directory_below(fd_.get(), prefix);
     const Fd to = open_directory_below(staging_, prefix);
     for (const Entry& entry : list_directory(from.get(), prefix)) {
-      // A link, unlike a rename, never replaces what is there.
       const char* name = entry.name.c_str();
-      if (kernel::linkat(from.get(), name, to.get(), name, 0) < 0 && errno != EEXIST) fail("linkat", join(prefix, entry.name));
+      if (kernel::renameat2(from.get(), name, to.get(), name, RENAME_NOREPLACE) == 0) continue;
+      // Not every file system can refuse to replace in a rename; a link always does.
+      if (errno == EINVAL && kernel::linkat(from.get(), name, to.get(), name, 0) < 0 && errno != EEXIST) fail("linkat", join(prefix, entry.name));
+      if (errno != EEXIST && errno != EINVAL) fail("renameat2", join(prefix, entry.name));
       if (kernel::unlinkat(from.get(), name, 0) < 0) fail("unlinkat", join(prefix, entry.name));
     }
     if (kernel::unlinkat(fd_.get(), prefix.c_str(), AT_REMOVEDIR) < 0) fail("unlinkat", prefix);
@@ -189,7 +194,7 @@ void Ingest::read_directory(Node& node, Bulk& bulk) {
   node.meta.uid = st.st_uid;
   node.meta.gid = st.st_gid;
   node.meta.mode = st.st_mode;
-  if (!options_.skip_xattrs) node.meta.xattrs = read_xattrs(fd->get(), node.path);
+  if (!options_.skip_xattrs) node.meta.xattrs = without_empty(read_xattrs(fd->get(), node.path));
   adjust(node.meta);
   totals_.directories++;
   bulk.items++;
@@ -230,7 +235,7 @@ Digest Ingest::ingest_symlink(const Task& task, const Node::File& file, Part& pa
   if (::fstatat(task.fd->get(), file.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) fail("fstatat", path);
   Meta meta{st.st_uid, st.st_gid, st.st_mode, read_link(task.fd->get(), file.name, path), {}};
   if (!is_utf8(meta.target)) throw DataError("InvalidFormat", "the target of " + path + " is not UTF-8", {{"path", path}});
-  if (!options_.skip_xattrs && !options_.canonical) meta.xattrs = read_xattrs_at(task.fd->get(), file.name, path);
+  if (!options_.skip_xattrs && !options_.canonical) meta.xattrs = without_empty(read_xattrs_at(task.fd->get(), file.name, path));
   adjust(meta);
   worker.sha.restart();
   worker.sha.update(encode_file_header(meta));
@@ -247,7 +252,7 @@ Digest Ingest::ingest_regular(const Task& task, const Node::File& file, Part& pa
   const struct stat st = stat_fd(fd.get(), path);
   if (!S_ISREG(st.st_mode)) throw DataError("Io", path + " changed its type while it was read", {{"path", path}});
   Meta meta{st.st_uid, st.st_gid, st.st_mode, "", {}};
-  if (!options_.skip_xattrs && !options_.canonical) meta.xattrs = read_xattrs(fd.get(), path);
+  if (!options_.skip_xattrs && !options_.canonical) meta.xattrs = without_empty(read_xattrs(fd.get(), path));
   adjust(meta);
   const ssize_t got = kernel::read_full(fd.get(), worker.buffer.data(), worker.buffer.size());
   if (got < 0) fail("read", path);

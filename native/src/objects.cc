@@ -70,12 +70,12 @@ void open_bare(FileObject& object, int objects, const struct stat& st, bool with
   object.meta.gid = with_attributes ? st.st_gid : 0;
   if (symlink) {
     object.meta.target = read_link(objects, object.path, object.path);
-    if (with_attributes) object.meta.xattrs = read_xattrs_at(objects, object.path, object.path);
+    if (with_attributes) object.meta.xattrs = without_empty(read_xattrs_at(objects, object.path, object.path));
     return;
   }
   object.fd = open_file(objects, object.path, object.path);
   object.size = static_cast<uint64_t>(st.st_size);
-  if (with_attributes) object.meta.xattrs = read_xattrs(object.fd.get(), object.path);
+  if (with_attributes) object.meta.xattrs = without_empty(read_xattrs(object.fd.get(), object.path));
 }
 
 void open_bare_user(FileObject& object, int objects) {
@@ -336,13 +336,16 @@ bool ObjectWriter::write_stream(const Digest& checksum, const Meta& meta, int fr
     if (::lseek(source, 0, SEEK_SET) < 0) fail("lseek", path);
     worker.sha.restart();
     worker.sha.update(encode_file_header(meta));
+    uint64_t total = 0;
     each_chunk(source, bulk, worker, path, [&](const uint8_t* data, size_t length) {
       worker.sha.update(data, length);
+      total += length;
       if (deflater) deflater->update(data, length);
       else if (!cloned) put(data, length);
     });
     if (deflater) deflater->finish();
-    if (worker.sha.finish() != checksum) throw DataError("Io", path + " changed while it was read");
+    // The size is in the header of an archive object, but not in the checksum.
+    if (worker.sha.finish() != checksum || total != size) throw DataError("Io", path + " changed while it was read");
     set_object_attributes(fd, mode_, meta, name);
   });
 }

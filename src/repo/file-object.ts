@@ -60,11 +60,13 @@ function loadBare({ objects }: Repo, path: string): LoadedFile {
   return { header, sizeBytes: size, read: () => readWhole(objects, path) };
 }
 
+/** An attribute with an empty value is none to OSTree. */
 function readXattrs(objects: Dir, path: string): readonly Xattr[] {
   return sys
     .llistxattr(objects.fd, path)
     .toSorted(compareBytes)
-    .map((name) => ({ name, value: sys.lgetxattr(objects.fd, path, name) ?? new Uint8Array() }));
+    .map((name) => ({ name, value: sys.lgetxattr(objects.fd, path, name) ?? new Uint8Array() }))
+    .filter(({ value }) => value.length > 0);
 }
 
 /** Owner, mode and xattrs stand in one xattr; a symlink is a file that holds its target and a zero byte. */

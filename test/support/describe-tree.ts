@@ -38,12 +38,13 @@ function describeEntry(full: string, path: string, options: DescribeOptions): st
   return JSON.stringify(facts);
 }
 
+/** An attribute with an empty value is none to OSTree, so it is none here. */
 function describeXattrs(full: string): string[] {
   return sys
     .llistxattr(flags.AT_FDCWD, full)
     .toSorted()
-    .map((name) => {
+    .flatMap((name) => {
       const value = sys.lgetxattr(flags.AT_FDCWD, full, name) ?? new Uint8Array();
-      return `${name}=${Buffer.from(value).toString('hex')}`;
+      return value.length === 0 ? [] : [`${name}=${Buffer.from(value).toString('hex')}`];
     });
 }
