@@ -35,6 +35,29 @@ Napi::Value hash_files(const Info& info) {
   });
 }
 
+Napi::Value hash_joined(const Info& info) {
+  Request request(info);
+  auto paths = std::make_shared<std::vector<std::string>>(request.texts("paths"));
+  auto digest = std::make_shared<Digest>();
+  const auto work = [paths, digest](Bulk& bulk) {
+    Worker worker;
+    worker.sha.restart();
+    for (const std::string& path : *paths) {
+      const Fd fd(kernel::openat(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
+      if (!fd) fail("openat", path);
+      each_chunk(fd.get(), bulk, worker, path, [&](const uint8_t* data, size_t size) {
+        worker.sha.update(data, size);
+        bulk.bytes += size;
+      });
+      bulk.items++;
+    }
+    *digest = worker.sha.finish();
+  };
+  return start_bulk(info.Env(), request, work, [digest](Napi::Env env) -> Napi::Value {
+    return Napi::Buffer<uint8_t>::Copy(env, digest->data(), digest->size());
+  });
+}
+
 enum Status : char { ok = 0, missing = 1, corrupt = 2, unreadable = 3 };
 
 // One status byte and the actual checksum.
@@ -78,6 +101,7 @@ Napi::Value verify_objects(const Info& info) {
 }  // namespace
 
 void export_hashing(Napi::Env env, Napi::Object exports) {
+  exports.Set("hashJoined", Napi::Function::New(env, hash_joined, "hashJoined"));
   exports.Set("hashFiles", Napi::Function::New(env, hash_files, "hashFiles"));
   exports.Set("verifyObjects", Napi::Function::New(env, verify_objects, "verifyObjects"));
 }

@@ -1,6 +1,5 @@
-import { type Checksum, type Job } from '../base/index.ts';
-import { sha256Checksum } from '../format/index.ts';
-import { flags, hashFiles, sys, syncDir, type Dir } from '../platform/index.ts';
+import { checksumFromBytes, type Checksum, type Job } from '../base/index.ts';
+import { flags, hashFiles, hashJoined, sys, syncDir, type Dir } from '../platform/index.ts';
 import { bootFull, bootReadOnly, explainBootErrors } from './boot-errors.ts';
 import type { KernelFile, KernelLayout } from './kernel-layout.ts';
 
@@ -17,9 +16,6 @@ export interface KernelInstallPlan {
   readonly neededBytes: number;
 }
 
-/** A kernel or initramfs larger than this is a mistake; the largest seen in the field are a few hundred MiB. */
-const maxKernelFileBytes = 2 ** 31;
-
 /** Room for directories, entries and the loader's files beside the kernel itself. */
 const bootMarginBytes = 1024 * 1024;
 
@@ -34,8 +30,7 @@ export function kernelDirectory(destination: KernelDestination): string {
  */
 export async function computeBootChecksum(deployment: Dir, layout: KernelLayout): Promise<Checksum> {
   if (layout.givenChecksum !== undefined) return layout.givenChecksum;
-  const parts = layout.hashed.map((path) => deployment.readFile(path, maxKernelFileBytes) ?? new Uint8Array());
-  return await Promise.resolve(sha256Checksum(...parts));
+  return checksumFromBytes(await hashJoined(layout.hashed.map((path) => `${deployment.path}/${path}`)));
 }
 
 /** Compares what is in /boot with the kernel of the deployment, by size and content. Changes nothing. */

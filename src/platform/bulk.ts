@@ -131,6 +131,11 @@ export async function hashFiles(paths: readonly string[], options: BulkOptions =
   return (await bulkCall('hashFiles', 'Could not hash files', { paths }, options)) as Uint8Array;
 }
 
+/** SHA-256 of the contents of all files, one after the other, as of one file; 32 bytes. Symlinks are followed. */
+export async function hashJoined(paths: readonly string[], options: BulkOptions = {}): Promise<Uint8Array> {
+  return (await bulkCall('hashJoined', 'Could not hash files', { paths }, options)) as Uint8Array;
+}
+
 /**
  * Walks `source`, computes each file's OSTree checksum and writes into `staging` what neither `objects` nor `staging`
  * has: complete files under their final names, nothing if it fails. Not durable. `InvalidFormat` names an entry that a

@@ -9,6 +9,7 @@ export {
   checkoutTree,
   copyTree,
   hashFiles,
+  hashJoined,
   importObjects,
   ingestFilez,
   ingestFilezFd,

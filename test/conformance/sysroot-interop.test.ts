@@ -109,6 +109,7 @@ describe('sysroots of ours and the real ostree', () => {
       realCommit(path, mount, { version, kernel: `kernel ${version}\n` });
       ostree('admin', `--sysroot=${path}`, 'deploy', '--os=testos', 'test/os', '--karg=root=LABEL=root');
       expectAgreement(path, Number(version));
+      expect(ourStatus(path)[0]).toMatchObject({ stateroot: 'testos', refspec: 'test/os' });
     }
   });
 

@@ -103,7 +103,11 @@ export class TestHost {
   }
 
   /** Deploys a commit: staged where the machine runs from this sysroot, else written at once and cleaned up. */
-  async deploy(checksum: Checksum, options: { readonly kargs?: readonly string[] } = {}, job = createJob()): Promise<NewDeployment> {
+  async deploy(
+    checksum: Checksum,
+    options: { readonly kargs?: readonly string[] } = {},
+    job = createJob(),
+  ): Promise<NewDeployment> {
     using sysroot = this.open();
     using _lock = await lockSysroot(sysroot, job);
     const list = loadDeployments(sysroot);
@@ -129,18 +133,19 @@ export class TestHost {
   /** Shuts down (finalizing what is staged), lets the boot loader choose the default entry, forgets /run, and boots. */
   async reboot(job: Job = createJob()): Promise<Reboot> {
     const shutdown = await this.#shutDown(job);
-    this.start();
+    const deployment = this.start();
     using sysroot = this.open();
     const report = await completeBoot(sysroot, job);
-    return { ...shutdown, report, deployment: String(this.boot?.deployment) };
+    return { ...shutdown, report, deployment };
   }
 
-  /** A machine starts: /run is empty, and the boot record is that of the default entry. Nothing else runs. */
-  start(): void {
+  /** A machine starts: /run is empty, and the boot record is that of the default entry, which is returned. */
+  start(): string {
     rmSync(this.runDir, { recursive: true, force: true });
     mkdirSync(this.runDir, { recursive: true });
     const { bootVersion, deployment } = followDefaultEntry(this.path);
     this.boot = { bootVersion, deployment, bootId: randomUUID(), runDir: this.runDir };
+    return deployment;
   }
 
   async #shutDown(job: Job): Promise<Pick<Reboot, 'finalized' | 'finalizeError'>> {

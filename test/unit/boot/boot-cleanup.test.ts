@@ -53,7 +53,14 @@ describe('planBootCleanup', () => {
 
   it('never touches what it does not know', () => {
     const all = plan({});
-    for (const path of ['boot/grub', 'boot/boot', 'boot/loader', 'ostree/repo', 'ostree/deploy', 'boot/ostree/initramfs-overlays']) {
+    for (const path of [
+      'boot/grub',
+      'boot/boot',
+      'boot/loader',
+      'ostree/repo',
+      'ostree/deploy',
+      'boot/ostree/initramfs-overlays',
+    ]) {
       expect(all).not.toContain(path);
     }
   });

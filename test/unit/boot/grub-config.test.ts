@@ -10,7 +10,7 @@ function render(...targets: readonly BootTarget[]): string {
 
 /** GRUB's own parser; throws on a script that it would not run. */
 function check(script: string): void {
-  execFileSync('grub-script-check', { input: script });
+  execFileSync('grub-script-check', { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 describe('renderGrubConfig', () => {
@@ -26,12 +26,16 @@ describe('renderGrubConfig', () => {
 
   it('names the kernel so that it is found whether or not boot is a file system of its own', () => {
     const script = render(target('a'));
-    expect(script).toMatch(/^ {2}linux \/boot\/ostree\/testos-b+\/vmlinuz-6\.1 root=LABEL=root quiet ostree=\/ostree\/boot\.1\//m);
+    expect(script).toMatch(
+      /^ {2}linux \/boot\/ostree\/testos-b+\/vmlinuz-6\.1 root=LABEL=root quiet ostree=\/ostree\/boot\.1\//m,
+    );
     expect(script).toMatch(/^ {2}initrd \/boot\/ostree\/testos-b+\/initramfs-6\.1\.img$/m);
   });
 
   it('writes no initrd line without an initramfs and a devicetree line with one', () => {
-    const script = render(target('a', { kernel: { linux: '/ostree/x/vmlinuz', initrds: [], devicetree: '/ostree/x/dt' } }));
+    const script = render(
+      target('a', { kernel: { linux: '/ostree/x/vmlinuz', initrds: [], devicetree: '/ostree/x/dt' } }),
+    );
     check(script);
     expect(script).not.toContain('initrd');
     expect(script).toContain('  devicetree /boot/ostree/x/dt\n');
@@ -53,14 +57,21 @@ describe('renderGrubConfig', () => {
     expect(script.split('\n').filter((line) => line.startsWith('menuentry'))).toHaveLength(1);
   });
 
-  it.each(["key=it's", 'key=$x', 'key=a;b', 'key={x}', 'key=#x', 'dyndbg="file a.c +p; file b.c +p"', 'key=\\x', 'a&b', 'a|b'])(
-    'quotes a kernel argument such as %s',
-    (karg) => {
-      const script = render(target('a', { kargs: [karg, 'last'] }));
-      check(script);
-      expect(script.match(/^ {2}linux .* last ostree=/gm)).toHaveLength(1);
-    },
-  );
+  it.each([
+    "key=it's",
+    'key=$x',
+    'key=a;b',
+    'key={x}',
+    'key=#x',
+    'dyndbg="file a.c +p; file b.c +p"',
+    'key=\\x',
+    'a&b',
+    'a|b',
+  ])('quotes a kernel argument such as %s', (karg) => {
+    const script = render(target('a', { kargs: [karg, 'last'] }));
+    check(script);
+    expect(script.match(/^ {2}linux .* last ostree=/gm)).toHaveLength(1);
+  });
 
   it('hands an argument with spaces over as one word, whose quotes GRUB puts back', () => {
     expect(render(target('a', { kargs: ['dyndbg="file a.c +p"'] }))).toContain(" 'dyndbg=file a.c +p' ");
@@ -68,6 +79,6 @@ describe('renderGrubConfig', () => {
 
   it('is refused by the parser if quoting is taken away', () => {
     const script = render(target('a', { kargs: ["key=it's"] })).replace(String.raw`'\''`, "'");
-    expect(() => check(script)).toThrow();
+    expect(() => check(script)).toThrow('grub-script-check');
   });
 });

@@ -16,12 +16,21 @@ describe('planSwap', () => {
     ['another version is a full swap', [a], [target('3', { version: '2' })], 'full'],
     ['another kernel is a full swap', [a], [target('3', { boot: 'd' })], 'full'],
     ['other kernel arguments are a full swap', [a], [target('a', { kargs: ['quiet'] })], 'full'],
-    ['kernel arguments in another order are a full swap', [a], [target('a', { kargs: ['quiet', 'root=LABEL=root'] })], 'full'],
+    [
+      'kernel arguments in another order are a full swap',
+      [a],
+      [target('a', { kargs: ['quiet', 'root=LABEL=root'] })],
+      'full',
+    ],
     ['another stateroot is a full swap', [a], [target('a', { stateroot: 'other' })], 'full'],
     [
       'an overlay initrd is a full swap',
       [a],
-      [target('a', { kernel: { linux: a.kernel.linux, initrds: [...a.kernel.initrds, '/ostree/initramfs-overlays/x.img'] } })],
+      [
+        target('a', {
+          kernel: { linux: a.kernel.linux, initrds: [...a.kernel.initrds, '/ostree/initramfs-overlays/x.img'] },
+        }),
+      ],
       'full',
     ],
     ['exchanging two of the same kernel keeps the entries', [a, target('3')], [target('3'), a], 'subboot'],
@@ -46,7 +55,9 @@ describe('planSwap', () => {
 
   it('counts boot serials per boot checksum in list order', () => {
     const plan = planSwap(state(slot(0, [])), [], [a, b, target('3')]);
-    expect(plan.kind === 'full' && plan.links.map(({ bootChecksum, bootSerial }) => [bootChecksum[0], bootSerial])).toEqual([
+    expect(
+      plan.kind === 'full' && plan.links.map(({ bootChecksum, bootSerial }) => [bootChecksum[0], bootSerial]),
+    ).toEqual([
       ['b', 0],
       ['c', 0],
       ['b', 1],
@@ -83,7 +94,11 @@ describe('planSwap', () => {
   });
 
   it('starts the kernel with the program that finds the deployment where there is no initramfs', () => {
-    const plan = planSwap(state(slot(0, [])), [], [target('a', { kernel: { linux: '/ostree/x/vmlinuz', initrds: [] } })]);
+    const plan = planSwap(
+      state(slot(0, [])),
+      [],
+      [target('a', { kernel: { linux: '/ostree/x/vmlinuz', initrds: [] } })],
+    );
     expect(plan.kind === 'full' && plan.entries[0]?.options).toContain(
       `init=/ostree/boot.1/testos/${digit('b')}/0/usr/lib/ostree/ostree-prepare-root`,
     );

@@ -23,6 +23,7 @@ import {
   copyTree,
   Dir,
   hashFiles,
+  hashJoined,
   importObjects,
   ingestFilez,
   ingestTree,
@@ -119,6 +120,14 @@ describe('hashing files', () => {
     contents.forEach((content, index) => writeFileSync(paths[index] ?? '', content));
     const expected = contents.map((content) => createHash('sha256').update(content).digest('hex')).join('');
     expect(Buffer.from(await hashFiles(paths)).toString('hex')).toBe(expected);
+  });
+
+  test('gives one SHA-256 of several contents, one after the other', async () => {
+    const contents = ['first', '', 'y'.repeat(2_500_000)];
+    const paths = contents.map((_, index) => join(place.path, `j${index}`));
+    contents.forEach((content, index) => writeFileSync(paths[index] ?? '', content));
+    const expected = createHash('sha256').update(contents.join('')).digest('hex');
+    expect(Buffer.from(await hashJoined(paths)).toString('hex')).toBe(expected);
   });
 
   test('names the file that is not there', async () => {
