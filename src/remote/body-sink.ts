@@ -8,6 +8,9 @@ export type Body =
   | { readonly kind: 'memory'; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly fd: number; readonly sizeBytes: number };
 
+/** What `maxByPrefix` is shown: enough for the size in the header of a `.filez`. */
+export const prefixBytes = 16;
+
 /** How a body is taken in. */
 export interface BodyLimits {
   /** A longer body is refused, with `RemoteInvalid` unless `maxCode` says otherwise. */
@@ -15,6 +18,8 @@ export interface BodyLimits {
   readonly maxCode?: ErrorCode;
   /** Why the limit is what it is, for the message. */
   readonly maxReason?: string;
+  /** Given the first {@link prefixBytes} bytes, the limit that follows from them, if it is lower. */
+  readonly maxByPrefix?: (prefix: Uint8Array) => number;
   /** Directory for an unnamed file that takes bodies above {@link smallBodyBytes}; without it everything stays in memory. */
   readonly spoolDir?: Dir;
 }
@@ -25,17 +30,20 @@ export class BodySink {
   readonly #limits: BodyLimits;
   #chunks: Uint8Array[] = [];
   #received = 0;
+  #maxBytes: number;
+  #prefix: Uint8Array = new Uint8Array();
   #fd: number | undefined;
 
   constructor(url: URL, limits: BodyLimits) {
     this.#url = url;
     this.#limits = limits;
+    this.#maxBytes = limits.maxBytes;
   }
 
   /** Refuses a body that announces more than the limit; picks the file at once for one that announces to be large. */
   expect(contentLength: number | undefined): AtomicError | undefined {
     if (contentLength === undefined) return undefined;
-    if (contentLength > this.#limits.maxBytes) return this.#tooLarge(contentLength);
+    if (contentLength > this.#maxBytes) return this.#tooLarge(contentLength);
     if (contentLength > smallBodyBytes) this.#spool();
     return undefined;
   }
@@ -43,7 +51,8 @@ export class BodySink {
   /** Takes the next bytes; returns the refusal when they pass the limit. */
   write(chunk: Uint8Array): AtomicError | undefined {
     this.#received += chunk.length;
-    if (this.#received > this.#limits.maxBytes) return this.#tooLarge(this.#received);
+    this.#lookAtPrefix(chunk);
+    if (this.#received > this.#maxBytes) return this.#tooLarge(this.#received);
     if (this.#received > smallBodyBytes) this.#spool();
     if (this.#fd === undefined) this.#chunks.push(detached(chunk));
     else writeAll(this.#fd, chunk);
@@ -77,10 +86,22 @@ export class BodySink {
     this.#chunks = [];
   }
 
+  #reason(): string {
+    return this.#limits.maxReason === undefined ? '' : ` (${this.#limits.maxReason})`;
+  }
+
+  #lookAtPrefix(chunk: Uint8Array): void {
+    const { maxByPrefix } = this.#limits;
+    if (maxByPrefix === undefined || this.#prefix.length >= prefixBytes) return;
+    this.#prefix = Buffer.concat([this.#prefix, chunk.subarray(0, prefixBytes - this.#prefix.length)]);
+    if (this.#prefix.length === prefixBytes) this.#maxBytes = Math.min(this.#maxBytes, maxByPrefix(this.#prefix));
+  }
+
   #tooLarge(size: number): AtomicError {
-    const why = this.#limits.maxReason === undefined ? '' : ` (${this.#limits.maxReason})`;
-    return fetchError(this.#limits.maxCode ?? 'RemoteInvalid', this.#url, {
-      reason: `the body has ${size} bytes or more, at most ${this.#limits.maxBytes} are taken${why}`,
+    const given = this.#maxBytes === this.#limits.maxBytes;
+    const why = !given ? ' (what its own header announces)' : this.#reason();
+    return fetchError((given ? this.#limits.maxCode : undefined) ?? 'RemoteInvalid', this.#url, {
+      reason: `the body has ${size} bytes or more, at most ${this.#maxBytes} are taken${why}`,
       hint: 'If the limit is not the space left here, the server sends something else than was asked for: tell who runs it.',
     });
   }

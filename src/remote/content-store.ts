@@ -1,16 +1,12 @@
-import { AtomicError, type Checksum, type Job } from '../base/index.ts';
+import type { Checksum, Job } from '../base/index.ts';
 import { ingestFilez, ingestFilezFd, sys } from '../platform/index.ts';
 import { freeSpaceBudget, requireFreeSpace, type Staging } from '../repo/index.ts';
-import type { FetchedFile } from './remote-source.ts';
-import { corruptObject } from './remote-source.ts';
+import { prefixBytes } from './body-sink.ts';
+import { claimedContentBytes, corruptObject, type FetchedFile } from './remote-source.ts';
 
 /** A batch given to the native threads: enough to keep them busy, small enough to report progress between two. */
 const maxBatchBytes = 16 * 1024 * 1024;
 const maxBatchFiles = 1024;
-
-/** Before this offset of a `.filez` stands its header length, behind it the size of the content as a big-endian 64-bit number. */
-const sizeOffset = 8;
-const sizePrefixBytes = 16;
 
 /** A file object that arrived and is not yet checked. */
 interface Arrived extends FetchedFile {
@@ -61,8 +57,7 @@ export class ContentStore {
 
   /** The largest body that may still be fetched. */
   get maxFileBytes(): number {
-    const { min, max } = { min: 0n, max: BigInt(Number.MAX_SAFE_INTEGER) };
-    return Number(this.#budget < min ? min : this.#budget > max ? max : this.#budget);
+    return Math.max(0, Math.min(Number(this.#budget), Number.MAX_SAFE_INTEGER));
   }
 
   /** Takes over an arrived file; its descriptor is closed when it is stored or given up. */
@@ -172,11 +167,9 @@ function closeBody(file: FetchedFile): void {
 
 /** The size of the content as the header claims it; inflating stops there. `CorruptObject` if there is no header. */
 function contentSizeOf(file: FetchedFile): bigint {
-  const prefix = new Uint8Array(sizePrefixBytes);
-  if (file.body.kind === 'memory') prefix.set(file.body.bytes.subarray(0, sizePrefixBytes));
+  const prefix = new Uint8Array(prefixBytes);
+  if (file.body.kind === 'memory') prefix.set(file.body.bytes.subarray(0, prefixBytes));
   else sys.pread(file.body.fd, prefix, 0);
-  if (bodySize(file) < sizePrefixBytes) throw corruptObject(file.url, 'file', undefined);
-  const size = new DataView(prefix.buffer).getBigInt64(sizeOffset);
-  if (size >= 0n) return size;
-  throw new AtomicError('CorruptObject', `A file object claims a content of ${size} bytes`);
+  if (bodySize(file) < prefixBytes) throw corruptObject(file.url, 'file', undefined);
+  return claimedContentBytes(prefix);
 }

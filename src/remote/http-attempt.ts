@@ -22,30 +22,29 @@ export class Attempt implements Dispatcher.DispatchHandler {
   readonly #url: URL;
   readonly #sink: BodySink;
   readonly #monitor: SpeedMonitor;
+  readonly #onBytes: (count: number) => void;
   readonly #settle: (outcome: AttemptOutcome) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #response: FetchResponse | undefined;
   #failure: FetchFailure | undefined;
   #discarded = 0;
-  #counted = 0;
   /** Bytes of body received in this attempt; read by the monitor. */
   receivedBytes = 0;
 
   constructor(
-    request: { readonly url: URL; readonly sink: BodySink; readonly monitor: SpeedMonitor },
+    request: {
+      readonly url: URL;
+      readonly sink: BodySink;
+      readonly monitor: SpeedMonitor;
+      readonly onBytes: (count: number) => void;
+    },
     settle: (outcome: AttemptOutcome) => void,
   ) {
     this.#url = request.url;
     this.#sink = request.sink;
     this.#monitor = request.monitor;
+    this.#onBytes = request.onBytes;
     this.#settle = settle;
-  }
-
-  /** The bytes not yet counted by whoever adds them up. */
-  takeReceivedBytes(): number {
-    const bytes = this.receivedBytes - this.#counted;
-    this.#counted = this.receivedBytes;
-    return bytes;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -71,6 +70,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.receivedBytes += chunk.length;
+    this.#onBytes(chunk.length);
     if (this.#failure !== undefined) return;
     if (this.#response?.status === 200) {
       this.#refuse(() => this.#sink.write(chunk));
@@ -125,5 +125,5 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
 function contentLength(headers: Headers): number | undefined {
   const text = headers['content-length'];
-  return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  return typeof text === 'string' && /^\d{1,20}$/.test(text) ? Number(text) : undefined;
 }

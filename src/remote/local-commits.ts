@@ -1,13 +1,16 @@
 import { type Checksum, isAtomicError } from '../base/index.ts';
 import type { Commit } from '../format/index.ts';
-import { hasObject, isPartial, listRefs, readRef, type Repo, tryLoadCommit } from '../repo/index.ts';
+import { isPartial, listRefs, objectPathIn, readRef, type Repo, tryLoadCommit } from '../repo/index.ts';
 
 /** More commits to compare with find hardly more in common, and each costs a look at its directories. */
 const maxComparedCommits = 4;
 
-/** True if the commit and everything below it is in the repo, as far as the repo's own marks say. */
+/** True if the commit and everything below it is in the repo (or a parent repo), as far as its own marks say. */
 export function isComplete(repo: Repo, checksum: Checksum): boolean {
-  return hasObject(repo, 'commit', checksum) && !isPartial(repo, checksum);
+  for (let holder: Repo | undefined = repo; holder !== undefined; holder = holder.parent) {
+    if (holder.objects.exists(objectPathIn(holder, checksum, 'commit'))) return !isPartial(holder, checksum);
+  }
+  return false;
 }
 
 /**

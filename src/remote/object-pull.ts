@@ -1,16 +1,9 @@
-import {
-  type AtomicError,
-  type Checksum,
-  createJob,
-  isAtomicError,
-  type Job,
-  throwIfCancelled,
-} from '../base/index.ts';
+import { type AtomicError, type Checksum, isAtomicError, type Job, throwIfCancelled } from '../base/index.ts';
 import { type Commit, decodeDirMeta } from '../format/index.ts';
 import { createBreather, type MetadataType, type Staging } from '../repo/index.ts';
 import type { ObjectBringer } from './commit-pull.ts';
 import { ContentStore } from './content-store.ts';
-import { maxBufferedBytes, maxRequestsInFlight, smallBodyBytes } from './limits.ts';
+import { maxBufferedBytes, maxReportsPerSecond, maxRequestsInFlight, smallBodyBytes } from './limits.ts';
 import { PullProgress } from './pull-progress.ts';
 import type { RemoteSource } from './remote-source.ts';
 import { TreeWalk, type Wanted, type WantedTree } from './tree-walk.ts';
@@ -29,7 +22,6 @@ export class ObjectPull implements ObjectBringer {
   readonly #queue: WorkQueue<Wanted>;
   readonly #store: ContentStore;
   readonly #job: Job;
-  readonly #stop = new AbortController();
 
   constructor(source: RemoteSource, staging: Staging, job: Job) {
     this.#source = source;
@@ -39,13 +31,13 @@ export class ObjectPull implements ObjectBringer {
       maxRunning: maxRequestsInFlight,
       mayStart: () => this.#store.bufferedBytes + (this.#queue.running + 1) * smallBodyBytes <= maxBufferedBytes,
       run: (item) => this.#bring(item),
-      onFailure: () => this.#giveUp(),
+      // The store goes on: what has arrived whole need not be fetched again.
+      onFailure: () => source.stop(),
     });
-    const storeJob = createJob({ signal: AbortSignal.any([job.signal, this.#stop.signal]) });
     this.#store = new ContentStore(
       staging,
       { onStored: (n) => this.#stored(n), onFailure: (e) => this.#queue.fail(e) },
-      storeJob,
+      job,
     );
     this.#walk = new TreeWalk({ staging, breathe: createBreather(job), want: (item) => this.#want(item) });
     this.progress = new PullProgress(job, () => ({
@@ -57,11 +49,14 @@ export class ObjectPull implements ObjectBringer {
   }
 
   async bringTree(commit: Commit, complete: readonly Commit[]): Promise<void> {
-    this.#walk.begin(commit, complete);
+    // A single large file ends nothing for minutes, and its bytes are news too.
+    const timer = setInterval(() => this.progress.tell(), 1000 / maxReportsPerSecond);
     try {
+      this.#walk.begin(commit, complete);
       await this.#queue.drain();
     } finally {
       await this.#store.settle();
+      clearInterval(timer);
     }
     // The last batch may have failed after the last fetch had ended.
     await this.#queue.drain();
@@ -152,10 +147,5 @@ export class ObjectPull implements ObjectBringer {
     this.progress.fetchedContent += files;
     this.progress.tell();
     this.#queue.kick();
-  }
-
-  #giveUp(): void {
-    this.#stop.abort();
-    this.#source.stop();
   }
 }

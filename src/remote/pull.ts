@@ -18,7 +18,7 @@ import { noSummary, requireUsable, resolveInSource } from './resolve-ref.ts';
  */
 export async function pull(repo: Repo, options: PullOptions, job: Job): Promise<PullResult> {
   const { remote } = options;
-  const localPath = requireUsable(remote);
+  const localPath = requireUsable(repo, remote);
   requireSomeRef(options);
   throwIfCancelled(job);
   if (localPath !== undefined) {

@@ -1,5 +1,12 @@
 import { AtomicError, type Checksum, isChecksum, type Job, messageOf } from '../base/index.ts';
-import { decodeSummary, maxMetadataObjectBytes, objectPath, parseKeyfile, type Summary } from '../format/index.ts';
+import {
+  decodeSummary,
+  maxFileHeaderBytes,
+  maxMetadataObjectBytes,
+  objectPath,
+  parseKeyfile,
+  type Summary,
+} from '../format/index.ts';
 import { type Dir, sys } from '../platform/index.ts';
 import { metadataChecksum, type MetadataType } from '../repo/index.ts';
 import type { Body } from './body-sink.ts';
@@ -105,7 +112,12 @@ export class RemoteSource implements AsyncDisposable {
   ): Promise<FetchedFile | undefined> {
     const url = this.#objectUrl('file', checksum);
     const maxReason = 'the space left in the repo';
-    const body = await this.#transport.fetch(url, { ...limits, maxCode: 'NoSpace', maxReason });
+    const body = await this.#transport.fetch(url, {
+      ...limits,
+      maxCode: 'NoSpace',
+      maxReason,
+      maxByPrefix: maxFilezBytes,
+    });
     return body === undefined ? undefined : { url, body };
   }
 
@@ -152,6 +164,16 @@ export class RemoteSource implements AsyncDisposable {
     const body = await this.#transport.fetch(url, { maxBytes });
     return body === undefined ? undefined : bytesOf(body);
   }
+}
+
+/** The size of the content that the first 16 bytes of a `.filez` claim. */
+export function claimedContentBytes(prefix: Uint8Array): bigint {
+  return new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(8);
+}
+
+/** The most bytes a `.filez` can have: deflate adds less than a hundredth to what it cannot make smaller. */
+function maxFilezBytes(prefix: Uint8Array): number {
+  return maxFileHeaderBytes + Number(claimedContentBytes(prefix)) * 1.01;
 }
 
 /** The refusal of bytes that are not those their name promises. */

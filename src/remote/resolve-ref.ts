@@ -1,5 +1,5 @@
 import { AtomicError, type Checksum, isChecksum, type Job } from '../base/index.ts';
-import { isRefName } from '../format/index.ts';
+import { isRefName, isRemoteName } from '../format/index.ts';
 import { listRefs, openRepo, readRef, type Repo } from '../repo/index.ts';
 import { maxListedRefs } from './limits.ts';
 import type { RemoteRef } from './pull-options.ts';
@@ -20,12 +20,12 @@ export interface RemoteQuestion {
  * names the ref, the remote and some refs that are there; `SignatureRequired` and the errors of fetching otherwise.
  */
 export async function resolveRemoteRef(
-  _repo: Repo,
+  repo: Repo,
   options: RemoteQuestion & { readonly ref: string },
   job: Job,
 ): Promise<RemoteRef> {
   const { remote, ref } = options;
-  const path = requireUsable(remote);
+  const path = requireUsable(repo, remote);
   if (path !== undefined) {
     using source = openRepo(path);
     return resolveInRepo(source, remote.name, ref);
@@ -36,12 +36,12 @@ export async function resolveRemoteRef(
 
 /** The refs of the remote's summary; `NotFound` if the remote has no summary. Changes nothing. */
 export async function listRemoteRefs(
-  _repo: Repo,
+  repo: Repo,
   options: RemoteQuestion,
   job: Job,
 ): Promise<ReadonlyMap<string, RemoteRef>> {
   const { remote } = options;
-  const path = requireUsable(remote);
+  const path = requireUsable(repo, remote);
   if (path !== undefined) {
     using source = openRepo(path);
     return new Map([...localRefs(source)].map(([ref, checksum]) => [ref, { checksum, commitSizeBytes: undefined }]));
@@ -53,11 +53,26 @@ export async function listRemoteRefs(
 }
 
 /** Returns if we may and can pull from the remote; the path of its repo if that is on this machine. */
-export function requireUsable(remote: RemoteConfig): string | undefined {
+export function requireUsable(repo: Repo, remote: RemoteConfig): string | undefined {
   requireSupported(remote);
+  requireNoCookies(repo, remote);
   requireUnsigned(remote);
   const url = parseRemoteUrl(remote.url, { remote: remote.name, key: 'url' });
   return url.protocol === 'file:' ? fileUrlPath(url) : undefined;
+}
+
+/** A server that wants cookies answers something else without them. */
+function requireNoCookies(repo: Repo, remote: RemoteConfig): void {
+  const name = `${remote.name}.cookies.txt`;
+  if (!isRemoteName(remote.name) || !repo.dir.exists(name)) return;
+  throw new AtomicError(
+    'NotSupported',
+    `Remote "${remote.name}" has cookies (${repo.path}/${name}), which are not supported`,
+    {
+      facts: { remote: remote.name },
+      hint: `Remove ${repo.path}/${name}, or use a remote that needs no cookies.`,
+    },
+  );
 }
 
 /** The refusal to list what only a summary lists. */

@@ -1,6 +1,5 @@
 import type { Dispatcher } from 'undici';
 import { AtomicError, type Job, throwIfCancelled } from '../base/index.ts';
-import { systemClock } from '../platform/index.ts';
 import { type Body, type BodyLimits, BodySink } from './body-sink.ts';
 import { openDispatcher } from './dispatcher.ts';
 import { failure, type FetchFailure } from './fetch-errors.ts';
@@ -35,9 +34,13 @@ export class Transport implements AsyncDisposable {
   readonly #timings: TransportTimings;
   readonly #monitor: SpeedMonitor;
   readonly #job: Job;
-  readonly #stopped = new AbortController();
+  readonly #pauses = new Set<() => void>();
+  #stopped = false;
   readonly #onAbort = (): void => this.stop();
-  #finishedBytes = 0;
+  readonly #onBytes = (count: number): void => {
+    this.#receivedBytes += count;
+  };
+  #receivedBytes = 0;
 
   private constructor(dispatcher: Dispatcher, timings: TransportTimings, job: Job) {
     this.#dispatcher = dispatcher;
@@ -58,9 +61,9 @@ export class Transport implements AsyncDisposable {
     return new Transport(dispatcher, complete, job);
   }
 
-  /** Bytes of bodies received so far, failed attempts included. */
+  /** Bytes of bodies received up to this moment, failed attempts included. */
   get transferredBytes(): number {
-    return this.#finishedBytes;
+    return this.#receivedBytes;
   }
 
   /**
@@ -80,7 +83,7 @@ export class Transport implements AsyncDisposable {
         const exhausted = attempt >= this.#timings.retries || stalls > this.#timings.stallRetries;
         if (outcome.retry === 'never' || exhausted) throw outcome.error;
         const waitMs = Math.max(backoffMs(attempt, this.#timings), outcome.retryAfterMs ?? 0);
-        await systemClock.sleep(waitMs, this.#stopped.signal);
+        await this.#pause(waitMs);
       } finally {
         sink.close();
       }
@@ -89,7 +92,8 @@ export class Transport implements AsyncDisposable {
 
   /** Ends every fetch under way with `Cancelled`, and every later one. */
   stop(): void {
-    this.#stopped.abort();
+    this.#stopped = true;
+    for (const end of this.#pauses) end();
     // Rejects what is queued as well as what runs; a failure to close a socket that is being dropped tells nothing.
     this.#dispatcher.destroy(new Error('stopped')).catch(() => undefined);
   }
@@ -100,9 +104,22 @@ export class Transport implements AsyncDisposable {
     await this.#dispatcher.destroy();
   }
 
+  /** Waits, or returns early when everything is stopped. One listener per fetch on one signal would be too many. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#pauses.add(end);
+    });
+  }
+
   #throwIfStopped(): void {
     throwIfCancelled(this.#job);
-    if (this.#stopped.signal.aborted) throw new AtomicError('Cancelled', 'The transfer was stopped');
+    if (this.#stopped) throw new AtomicError('Cancelled', 'The transfer was stopped');
   }
 
   /** One attempt, redirects followed: a 200, an absence, or a failure. */
@@ -139,10 +156,7 @@ export class Transport implements AsyncDisposable {
 
   #once(url: URL, start: URL, sink: BodySink): Promise<AttemptOutcome> {
     return new Promise((resolve) => {
-      const attempt = new Attempt({ url: start, sink, monitor: this.#monitor }, (outcome) => {
-        this.#finishedBytes += attempt.takeReceivedBytes();
-        resolve(outcome);
-      });
+      const attempt = new Attempt({ url: start, sink, monitor: this.#monitor, onBytes: this.#onBytes }, resolve);
       // A password is for the origin it was given for, not for where that one sends us.
       const authorization = url.origin === start.origin ? basicAuthorization(start) : undefined;
       this.#dispatcher.dispatch(
