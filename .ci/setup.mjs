@@ -70,7 +70,18 @@ async function step(title, work) {
   console.log(`${title}: ${elapsed()} s`);
 }
 
-/** Runs a command quietly; its last lines are shown only when it fails. */
+const shownErrors = 12;
+const shownTail = 25;
+
+/** What to show of the output of a command that failed: the first lines that speak of errors, and the last lines. */
+function excerpt(output) {
+  const lines = output.trimEnd().split('\n');
+  if (lines.length <= shownErrors + shownTail) return lines.join('\n');
+  const errors = lines.slice(0, -shownTail).filter((line) => /\b(?:error|fatal|not found)\b/i.test(line));
+  return [...errors.slice(0, shownErrors), '…', ...lines.slice(-shownTail)].join('\n');
+}
+
+/** Runs a command quietly; what it printed is shown only when it fails. */
 function run(command, args, env = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -84,9 +95,9 @@ function run(command, args, env = {}) {
     child.on('error', (error) => reject(new SetupError(`Running ${command} failed: ${error.message}`)));
     child.on('close', (status, signal) => {
       if (status === 0) return resolve();
-      const tail = Buffer.concat(output).toString().trimEnd().split('\n').slice(-40).join('\n');
       const how = signal === null ? `status ${status}` : signal;
-      return reject(new SetupError(`${tail}\n\n\`${command} ${args.join(' ')}\` ended with ${how}.`));
+      const shown = excerpt(Buffer.concat(output).toString());
+      return reject(new SetupError(`${shown}\n\n\`${command} ${args.join(' ')}\` ended with ${how}.`));
     });
   });
 }
