@@ -2,7 +2,19 @@
 // Plain JavaScript with Node's own modules only: it runs before anything is installed.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -10,7 +22,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const inRoot = (...parts) => join(root, ...parts);
-const modes = ['install', 'build', 'demo', 'test'];
+const modes = ['install', 'native', 'build', 'demo', 'test'];
 // How often a long step says that it is still alive, where no terminal shows a running clock.
 const heartbeatMs = 15_000;
 // A compiler or npm that is silent this long will not come back.
@@ -233,17 +245,35 @@ function writeStamp(path, stamp) {
   writeFileSync(inRoot(path), stamp);
 }
 
+/** Compiles the addon in a directory of its own, so that whoever uses the old one never finds none. */
+async function compileAddon(sources) {
+  const gyp = inRoot('node_modules/node-gyp/bin/node-gyp.js');
+  const headers = findNodeHeaders();
+  const options = headers === undefined ? [] : ['--nodedir', headers];
+  const work = mkdtempSync(inRoot('.native-'));
+  try {
+    for (const file of sources) {
+      const copy = join(work, relative('native', file));
+      mkdirSync(dirname(copy), { recursive: true });
+      copyFileSync(inRoot(file), copy);
+    }
+    await run(process.execPath, [gyp, 'rebuild', '--directory', work, ...options]);
+    mkdirSync(inRoot('native/build/Release'), { recursive: true });
+    renameSync(join(work, 'build/Release/atomic.node'), inRoot('native/build/Release/atomic.node'));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
 async function buildAddon() {
   if (!existsSync(inRoot('native/binding.gyp'))) return;
   const stampPath = 'native/build/.stamp';
   const addonVersion = readJson(inRoot('node_modules/node-addon-api/package.json')).version;
-  const stamp = `${stampOf(filesBelow(['native'], ['native/build']))} ${addonVersion}`;
+  const sources = filesBelow(['native'], ['native/build']);
+  const stamp = `${stampOf(sources)} ${addonVersion}`;
   if (isCurrent(stampPath, stamp) && existsSync(inRoot('native/build/Release/atomic.node'))) return;
   requireCompilers();
-  const gyp = inRoot('node_modules/node-gyp/bin/node-gyp.js');
-  const headers = findNodeHeaders();
-  const options = headers === undefined ? [] : ['--nodedir', headers];
-  await step('native addon', () => run(process.execPath, [gyp, 'rebuild', '--directory', 'native', ...options]));
+  await step('native addon', async () => await compileAddon(sources));
   writeStamp(stampPath, stamp);
 }
 
@@ -265,7 +295,7 @@ async function main(mode = 'install') {
   await installDebianPackages(mode);
   await installPackages();
   await buildAddon();
-  if (mode !== 'install') await buildBundles();
+  if (mode !== 'install' && mode !== 'native') await buildBundles();
   if (mode === 'build') console.log(`ready: ${relative(process.cwd(), inRoot('dist/bin')) || '.'}`);
 }
 

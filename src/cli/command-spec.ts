@@ -7,6 +7,8 @@ export interface OptionSpec {
   readonly description: string;
   /** For an old spelling, which works and is not shown: the attribute name of the option it stands for. */
   readonly aliasOf?: string;
+  /** For machines: works and is not shown. */
+  readonly hidden?: boolean;
 }
 
 /** One verb of the host. */

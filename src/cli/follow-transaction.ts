@@ -27,6 +27,7 @@ export async function followTransaction(
   using _interrupts = cancelOnInterrupt(transaction, context);
   let success = false;
   try {
+    display.begin();
     const started = await transaction.start();
     if (!started && !options.quiet) {
       const { title } = await transaction.describe();

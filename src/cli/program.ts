@@ -79,7 +79,7 @@ function addCommand(command: Command, spec: CommandSpec, { context, exit }: Runn
 
 function toOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.description);
-  return spec.aliasOf === undefined ? option : option.hideHelp();
+  return spec.aliasOf === undefined && spec.hidden !== true ? option : option.hideHelp();
 }
 
 /** An option that is accepted and ignored would promise what does not happen. */

@@ -5,6 +5,8 @@ import { cleanLine, formatSize } from './terminal-text.ts';
 
 /** Draws what a transaction tells. */
 export interface ProgressDisplay {
+  /** The transaction's work begins. */
+  begin(): void;
   show(event: TransactionEvent): void;
   /** The transaction is over; leaves the cursor at the start of an empty line. */
   end(success: boolean): void;
@@ -17,7 +19,7 @@ export interface DisplayOptions {
 }
 
 /** Draws nothing at all. */
-export const silentDisplay: ProgressDisplay = { show: () => undefined, end: () => undefined };
+export const silentDisplay: ProgressDisplay = { begin: () => undefined, show: () => undefined, end: () => undefined };
 
 /** One redrawn line for a terminal, plain lines for everything else. */
 export function openDisplay(options: DisplayOptions): ProgressDisplay {
@@ -37,6 +39,8 @@ class LineDisplay implements ProgressDisplay {
   /** Where the line stood when the current step began. */
   #base = 0;
   #drawn = false;
+  /** False while only the beginning was drawn: then there was nothing to do, and nothing to be proud of. */
+  #moved = false;
   #drawnMs = Number.NEGATIVE_INFINITY;
 
   constructor({ screen, nowMs }: DisplayOptions) {
@@ -44,12 +48,17 @@ class LineDisplay implements ProgressDisplay {
     this.#nowMs = nowMs;
   }
 
+  begin(): void {
+    this.#draw({ text: 'Starting', percent: 0, detail: '' }, true);
+  }
+
   show(event: TransactionEvent): void {
+    if (event.kind !== 'message') this.#moved = true;
     switch (event.kind) {
       case 'message':
         this.#clear();
         this.#screen.write(`${cleanLine(event.text)}\n`);
-        if (this.#view.percent > 0) this.#draw(this.#view, true);
+        this.#draw(this.#view, true);
         break;
       case 'task-begin':
         this.#step(event.text, 0, '');
@@ -69,7 +78,7 @@ class LineDisplay implements ProgressDisplay {
   }
 
   end(success: boolean): void {
-    if (success && this.#drawn) {
+    if (success && this.#moved) {
       this.#draw({ text: 'Done', percent: 100, detail: '' }, true);
       this.#screen.write('\n');
     } else {
@@ -116,6 +125,10 @@ class PlainDisplay implements ProgressDisplay {
     this.#screen = screen;
     this.#nowMs = nowMs;
     this.#lastMs = nowMs();
+  }
+
+  begin(): void {
+    this.#lastMs = this.#nowMs();
   }
 
   show(event: TransactionEvent): void {

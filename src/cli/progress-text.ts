@@ -63,6 +63,9 @@ export function describeDownload(progress: DownloadProgress): ProgressView {
     const counts = `${progress.fetchedContent}/${progress.requestedContent}`;
     return { text: 'Receiving objects', percent, detail: numbers(counts) };
   }
+  if (progress.requestedContent === 0) {
+    return { text: 'Scanning metadata', percent, detail: numbers(`${progress.scannedMetadata}`) };
+  }
   if (progress.outstandingWrites > 0)
     return { text: 'Writing objects', percent, detail: `${progress.outstandingWrites}` };
   return { text: 'Received objects', percent, detail: numbers(`${progress.fetchedContent}`) };

@@ -19,6 +19,8 @@ export interface TransactionRequest {
   readonly osObject: string;
   readonly member: string;
   readonly args: readonly WireValue[];
+  /** What to say when the agent's first answer is that it has nothing to do; 0 is the exit status then. */
+  readonly disabled?: string;
 }
 
 /** The sentences after a change, the short one of upgrade and deploy and that of every other verb. */
@@ -44,6 +46,10 @@ export async function runTransaction(
   const before = await defaultOf(agent, request.osObject);
   const quiet = invocation.flag('quiet');
   const reply = await agent.call(request.osObject, osInterface, { member: request.member, args: request.args });
+  if (request.disabled !== undefined && reply[0] === false) {
+    if (!quiet) context.stdout.write(`${request.disabled}\n`);
+    return 0;
+  }
   await followTransaction(agent, { address: addressOfReply(reply), quiet }, context);
   await agent.call(sysrootPath, sysrootInterface, { member: 'Reload' });
   const after = await defaultOf(agent, request.osObject);

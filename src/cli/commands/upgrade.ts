@@ -15,7 +15,7 @@ import { addressOfReply, chooseOs, loadCachedUpdate, loadHost } from '../host-vi
 import type { Invocation } from '../invocation.ts';
 import { withAgent } from '../open-agent.ts';
 import { renderUpdate } from '../render-deployment.ts';
-import { commandLineOf, rebootHints, runTransaction } from '../run-transaction.ts';
+import { commandLineOf, rebootHints, runTransaction, type TransactionRequest } from '../run-transaction.ts';
 
 /** `upgrade`: fetches the newest commit of what the host follows and deploys it for the next boot. */
 export const upgrade: CommandSpec = {
@@ -35,16 +35,11 @@ export const upgrade: CommandSpec = {
     { flags: '--download-only', description: 'fetch, do not deploy' },
     { flags: '--unchanged-exit-77', description: 'exit with 77 if nothing new was deployed' },
     { flags: '--upgrade-unchanged-exit-77', description: 'the old name', aliasOf: 'unchangedExit77' },
+    { flags: '--trigger-automatic-update-policy', description: 'what the timer runs', hidden: true },
     ...staterootOptions,
     ...agentOptions,
   ],
-  refused: [
-    '--install <package>',
-    '--uninstall <package>',
-    '--lock-finalization',
-    '--bypass-driver',
-    '--trigger-automatic-update-policy',
-  ],
+  refused: ['--install <package>', '--uninstall <package>', '--lock-finalization', '--bypass-driver'],
   examples: [
     ['upgrade', 'deploy the newest version for the next boot'],
     ['upgrade --check', 'is there one?'],
@@ -58,6 +53,10 @@ export const upgrade: CommandSpec = {
       const osObject = await chooseOs(agent, invocation.text('stateroot'));
       if (wantsPreview || invocation.flag('check')) {
         return await check(agent, { osObject, verbose: wantsPreview, quiet: invocation.flag('quiet') }, context);
+      }
+      if (invocation.flag('triggerAutomaticUpdatePolicy')) {
+        const request = triggerRequest(osObject, context);
+        return await runTransaction(agent, request, { invocation, context, report: { hint: rebootHints.short } });
       }
       await noteAutomaticUpdates(agent, invocation, context);
       const request = { osObject, member: 'Upgrade', args: [upgradeOptions(invocation, context)] };
@@ -94,6 +93,17 @@ function upgradeOptions(invocation: Invocation, context: CliContext) {
     'download-only': flag('downloadOnly'),
     'initiating-command-line': wireVariant('s', commandLineOf(context)),
   });
+}
+
+/** The timer's run: the agent decides by its settings, and tells its own log unless a person watches. */
+function triggerRequest(osObject: string, context: CliContext): TransactionRequest {
+  const options = wireDict({
+    mode: wireVariant('s', 'auto'),
+    'output-to-self': wireVariant('b', !context.stdout.isTerminal),
+    'initiating-command-line': wireVariant('s', commandLineOf(context)),
+  });
+  const disabled = 'Automatic updates are not enabled; exiting...';
+  return { osObject, member: 'AutomaticUpdateTrigger', args: [options], disabled };
 }
 
 /** Somebody who upgrades by hand may not know that the machine does it too. */

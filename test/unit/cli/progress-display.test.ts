@@ -62,6 +62,7 @@ function draw(events: readonly TransactionEvent[], isTerminal: boolean, success 
   const screen = captureScreen({ isTerminal });
   const clock = { ms: 0 };
   const display = openDisplay({ screen, nowMs: () => clock.ms });
+  display.begin();
   for (const event of events) {
     clock.ms += 11_000;
     display.show(event);
@@ -75,7 +76,7 @@ describe('progress on a terminal', () => {
     const percents = [...draw(upgrade, true).matchAll(/\r\s*(\d+)%/g)].map((match) => Number(match[1]));
     expect(percents.length).toBeGreaterThan(5);
     expect(percents).toEqual(percents.toSorted((a, b) => a - b));
-    expect(percents.at(0)).toBeLessThan(10);
+    expect(percents.at(0)).toBe(0);
     expect(percents.filter((one) => one === 100)).toHaveLength(1);
     expect(percents.at(-1)).toBe(100);
   });
@@ -95,8 +96,11 @@ describe('progress on a terminal', () => {
     expect(draw(upgrade, true, false).endsWith('\r\u001B[K')).toBe(true);
   });
 
-  it('draws nothing when there was nothing to do', () => {
-    expect(draw([{ kind: 'message', text: 'No upgrade available.' }], true)).toBe('No upgrade available.\n');
+  it('leaves only the message when there was nothing to do', () => {
+    const text = draw([{ kind: 'message', text: 'No upgrade available.' }], true);
+    expect(text).toContain('\r\u001B[KNo upgrade available.\n');
+    expect(text).not.toContain('100%');
+    expect(text.endsWith('\r\u001B[K')).toBe(true);
   });
 
   it.each([20, 40, 71, 72, 80, 200])('fits into %d columns', (columns) => {
@@ -144,8 +148,9 @@ describe('a fetch', () => {
     ['delta parts', { deltaParts: 4, fetchedDeltaParts: 1, deltaBytes: 10 }, 'Receiving delta parts'],
     ['metadata', { outstandingMetadata: 1 }, 'Receiving metadata objects'],
     ['content', { requestedContent: 2, fetchedContent: 1 }, 'Receiving objects'],
-    ['writing', { outstandingWrites: 3 }, 'Writing objects'],
-    ['the end', {}, 'Received objects'],
+    ['the beginning', { scannedMetadata: 3 }, 'Scanning metadata'],
+    ['writing', { outstandingWrites: 3, requestedContent: 2, fetchedContent: 2 }, 'Writing objects'],
+    ['the end', { requestedContent: 2, fetchedContent: 2 }, 'Received objects'],
   ])('names %s', (_name, over, text) => {
     expect(describeDownload({ ...nothing, ...over }).text).toBe(text);
   });
