@@ -68,10 +68,12 @@ async function checkout(
   return join(at, `checkout-${how}`);
 }
 
-/** The paths whose time is zero. */
-function zeroTimes(description: readonly string[]): string[] {
-  const entries = description.map((line) => JSON.parse(line) as { path: string; mtime?: number });
-  return entries.flatMap(({ path, mtime }) => (mtime === 0 ? [path] : []));
+/** The paths whose time is not zero, symlinks aside. */
+function laterTimes(root: string): string[] {
+  const entries = describeTree(root, { mtime: true }).map(
+    (line) => JSON.parse(line) as { path: string; mtime?: number },
+  );
+  return entries.flatMap(({ path, mtime }) => (mtime === undefined || mtime === 0 ? [] : [path]));
 }
 
 describe.each(modes)('a repo in mode %s', (mode) => {
@@ -115,15 +117,7 @@ describe.each(modes)('a repo in mode %s', (mode) => {
       for (const how of ['link', 'copy'] as const) {
         const path = await checkout(repo, commit, { at: temp, how });
         expect(describeTree(path)).toEqual(describeTree(source));
-        const mine = describeTree(path, { mtime: true });
-        ostree(
-          'checkout',
-          how === 'link' && mode === 'bare' ? '-H' : '-C',
-          `--repo=${temp}/theirs`,
-          commit,
-          `${path}-theirs`,
-        );
-        expect(zeroTimes(mine)).toEqual(zeroTimes(describeTree(`${path}-theirs`, { mtime: true })));
+        expect(laterTimes(path)).toEqual([]);
       }
       expect(ostree('fsck', `--repo=${temp}/theirs`)).toContain('no errors found');
     },
