@@ -166,6 +166,39 @@ describe('the commands on a bus', () => {
     expect(end.stderr).toMatch(/^error: Bus owner changed, aborting\. This likely means the daemon crashed/);
   });
 
+  it('do for the timer what the settings say', async () => {
+    const run = async (address: string): Promise<ProgramResult> =>
+      await runProgram('rpm-ostree', ['upgrade', '--trigger-automatic-update-policy', `--bus=${address}`]);
+    {
+      await using world = await startAgentOnBus();
+      world.machine.releases.add({ version: '2' });
+      const disabled = 'Automatic updates are not enabled; exiting...\n';
+      expect(await run(world.bus.address)).toEqual({ ...idleHost, stdout: disabled });
+      expect(world.machine.order()).toEqual([`*${world.machine.first}`]);
+    }
+    await using world = await startAgentOnBus({ config: '[Daemon]\nAutomaticUpdatePolicy=stage\n' });
+    const { machine, bus } = world;
+    const second = machine.releases.add({ version: '2' });
+    expect(await run(bus.address)).toMatchObject({ status: 0, stderr: '' });
+    expect(machine.order()).toEqual([`+${second}`, `*${machine.first}`]);
+    const status = await runProgram('rpm-ostree', ['status', `--bus=${bus.address}`]);
+    expect(status.stdout).toContain('State: idle\nAutomaticUpdates: stage\nDeployments:\n');
+    const byHand = await runProgram('rpm-ostree', ['upgrade', `--bus=${bus.address}`]);
+    expect(byHand.stdout).toContain('note: automatic updates (stage) are enabled\n');
+  });
+
+  it('let everybody look, and only root change', async () => {
+    await using world = await startAgentOnBus({ bus: { policy: 'shipped' } });
+    const asNobody = async (...args: string[]): Promise<ProgramResult> =>
+      await runProgram('rpm-ostree', [...args, `--bus=${world.bus.address}`], { uid: 65_534, cwd: '/' });
+    expect(await asNobody('status')).toMatchObject({ status: 0, stderr: '', stdout: matching(/^State: idle\n/) });
+    expect(await asNobody('upgrade')).toMatchObject({
+      status: 1,
+      stderr: matching(/^error: .*not allowed for user\n/),
+    });
+    expect(await asNobody('reload')).toMatchObject({ status: 1, stderr: matching(/^error: .*not allowed for user\n/) });
+  });
+
   it('name the bus that nobody listens at', async () => {
     const end = await runProgram('atomic', ['host', 'status', '--bus', 'unix:path=/nowhere/at/all']);
     expect(end).toMatchObject({

@@ -17,6 +17,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The name it is called by, where that is not its own path. */
   readonly path?: string;
+  /** The user it runs as; ours unless given. */
+  readonly uid?: number;
 }
 
 /** A child that runs. */
@@ -42,6 +44,7 @@ export function programPath(name: string): string {
 export function startProgram(name: string, args: readonly string[], options: ProgramOptions = {}): RunningProgram {
   const child = spawn(options.path ?? programPath(name), [...args], {
     cwd: options.cwd,
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     env: { ...process.env, DBUS_SYSTEM_BUS_ADDRESS: undefined, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
