@@ -2,45 +2,44 @@ import { decodeVariant, encodeVariant, type VariantDict } from '../format/index.
 import { dictString, wireDict, wireVariant, type WireDict, type WireVariant } from '../ipc/index.ts';
 import { Dir } from '../platform/index.ts';
 import type { Deployment } from '../sysroot/index.ts';
-import type { Host, Outcome, UpdateInfo } from '../transactions/index.ts';
+import type { Host, UpdateInfo } from '../transactions/index.ts';
 
 /** A dictionary of a dozen short values and the paths of conflicts in /etc. */
 const maxCachedUpdateBytes = 1024 * 1024;
 
-/** What a cached update is measured against: the deployment it would replace, and the ids that exist. */
+/** What a cached update is measured against: the deployment it would replace, and what there is. */
 export interface CachedUpdateBasis {
   readonly base: Deployment;
-  readonly ids: readonly string[];
+  readonly deployments: readonly Deployment[];
 }
 
 /**
  * The update last seen for the stateroot of `base`, as `a{sv}`; empty if there is none, or it was computed against another
  * deployment, or it is what `base` is already. A file that cannot be read counts as none: the next check writes it anew.
  */
-export function readCachedUpdate(host: Host, { base, ids }: CachedUpdateBasis): WireDict {
+export function readCachedUpdate(host: Host, { base, deployments }: CachedUpdateBasis): WireDict {
   const dict = readFile(host, base.stateroot);
-  if (dictString(dict, 'update-sha256') !== base.checksum || dictString(dict, 'checksum') === base.checksum) {
-    return new Map();
-  }
-  const made = dictString(dict, 'deployment');
-  return made === undefined || ids.includes(made) ? dict : new Map([...dict].filter(([key]) => key !== 'deployment'));
+  const checksum = dictString(dict, 'checksum');
+  if (dictString(dict, 'update-sha256') !== base.checksum || checksum === base.checksum) return new Map();
+  const made = deployments.find((one) => one.stateroot === base.stateroot && one.checksum === checksum);
+  return made === undefined ? dict : new Map([...dict, ['deployment', text(made.id)]]);
 }
 
-/** Remembers what a finished transaction learnt about the update of its stateroot; nothing if it learnt nothing. */
-export function writeCachedUpdate(host: Host, outcome: Outcome): void {
-  const { update } = outcome;
-  if (update === undefined) return;
+/**
+ * Remembers what an upgrade or a check learnt about the update of its stateroot; forgets it when there is none. `booted` is
+ * the booted stateroot: clients compare the update with what runs, and where nothing of it runs with the default.
+ */
+export function writeCachedUpdate(host: Host, update: UpdateInfo, booted: string | undefined): void {
+  const base = (booted === update.stateroot ? update.bootedChecksum : undefined) ?? update.current.checksum;
   using root = Dir.open('/');
   const path = relativePath(host, update.stateroot);
   root.ensureDir(path.slice(0, path.lastIndexOf('/')), 0o755);
-  if (update.available)
-    root.writeFile(path, encodeVariant('a{sv}', asVariantDict(describeUpdate(update, outcome))), 0o644);
-  else root.unlink(path);
+  if (update.candidate.checksum === base) root.unlink(path);
+  else root.writeFile(path, encodeVariant('a{sv}', asVariantDict(describeUpdate(update, base))), 0o644);
 }
 
-function describeUpdate(update: UpdateInfo, outcome: Outcome): WireDict {
+function describeUpdate(update: UpdateInfo, base: string): WireDict {
   const { candidate } = update;
-  const base = update.bootedChecksum ?? update.current.checksum;
   return wireDict({
     osname: text(update.stateroot),
     checksum: text(candidate.checksum),
@@ -49,9 +48,8 @@ function describeUpdate(update: UpdateInfo, outcome: Outcome): WireDict {
     origin: text(update.origin),
     'gpg-enabled': wireVariant('b', update.signatureRequired),
     signatures: wireVariant('av', []),
-    'ref-has-new-commit': wireVariant('b', candidate.checksum !== base),
+    'ref-has-new-commit': wireVariant('b', true),
     'update-sha256': text(base),
-    deployment: outcome.deploymentId === undefined ? undefined : text(outcome.deploymentId),
     // Ours: what `--preview` shows and existing clients pass over.
     'atomic-missing-objects': count(update.missingObjects),
     'atomic-missing-bytes': count(update.missingBytes),

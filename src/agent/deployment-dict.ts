@@ -1,5 +1,6 @@
 import { commitVersion, type Commit, type Origin, type VariantDict } from '../format/index.ts';
-import { wireDict, wireVariant, type WireDict, type WireVariant } from '../ipc/index.ts';
+import { sendableBytes, wireDict, wireVariant, type WireDict, type WireVariant } from '../ipc/index.ts';
+import { Dir } from '../platform/index.ts';
 import { loadRemotes, type RemoteConfig } from '../remote/index.ts';
 import { resolveRev, tryLoadCommit, type Repo } from '../repo/index.ts';
 import type { Deployment, Sysroot } from '../sysroot/index.ts';
@@ -16,6 +17,9 @@ const heavyMetadata: ReadonlySet<string> = new Set([
   'rpmostree.replaced-base-packages',
   'rpmostree.replaced-base-remote-packages',
 ]);
+
+/** A single value above this is data, not a description; every client would be sent it with every change. */
+const maxMetadataValueBytes = 64 * 1024;
 
 /** What all deployments of one reading share. */
 export interface DescribeContext {
@@ -47,7 +51,7 @@ export function describeDeployment(context: DescribeContext, one: Deployment): W
     booted: flag(one.booted),
     staged: flag(one.staged),
     pinned: flag(one.pinned),
-    unlocked: text(one.origin.unlocked ?? 'none'),
+    unlocked: text(one.origin.unlocked ?? (isUnlocked(context.sysroot, one) ? 'development' : 'none')),
     ...describeCommit(commit),
     ...describeOrigin(context, one.origin),
     ...describePending(repo, one),
@@ -55,6 +59,16 @@ export function describeDeployment(context: DescribeContext, one: Deployment): W
     'base-commit-meta': wireVariant('a{sv}', publishedMetadata(commit?.metadata)),
     ...describeRequests(one.origin),
   });
+}
+
+/** True while an overlay over /usr is mounted until the next boot; libostree leaves a mark below /run. */
+function isUnlocked({ boot }: Sysroot, one: Deployment): boolean {
+  const mark = `ostree/deployment-state/${one.id}/unlocked-development`;
+  const found = quietly(() => {
+    using run = Dir.open(boot?.runDir ?? '/run');
+    return run.exists(mark);
+  });
+  return one.booted && found === true;
 }
 
 /** Keys `version`, `timestamp` (always: a page that finds none stays blank) and `endoflife` of a commit. */
@@ -118,10 +132,10 @@ function describeRequests(origin: Origin): Record<string, WireVariant | undefine
   };
 }
 
-/** The metadata without what is heavy and without what D-Bus has no type for. */
+/** The metadata without what is heavy and without what D-Bus cannot carry. */
 function publishedMetadata(metadata: VariantDict | undefined): WireDict {
-  const kept = [...(metadata ?? [])].filter(([key, value]) => !heavyMetadata.has(key) && !value.type.includes('m'));
-  return new Map(kept);
+  const light = [...(metadata ?? [])].filter(([key]) => !heavyMetadata.has(key));
+  return new Map(light.filter(([, value]) => (sendableBytes(value) ?? Infinity) <= maxMetadataValueBytes));
 }
 
 function readCommit(repo: Repo, checksum: Deployment['checksum']): Commit | undefined {

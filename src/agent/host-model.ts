@@ -24,15 +24,23 @@ export interface HostModel {
   readonly bootedStateroot: string | undefined;
   readonly deployments: readonly WireDict[];
   readonly stateroots: ReadonlyMap<string, StaterootModel>;
+  /** A sentence for each deployment that could not be read. */
+  readonly notes: readonly string[];
 }
 
 const empty: WireDict = new Map();
 
+/** Time stamps of files advance in steps of a few milliseconds; a change this young may hide another one. */
+const unsettledMs = 100;
+
 /** Reads the sysroot. Errors are those of opening it. */
 export function readHostModel(host: Host): HostModel {
-  const stamp = readStamp(host);
+  const seen = readStamp(host);
+  // A stamp that no file will ever have: what was read so soon after a change is read again.
+  const ageMs = host.clock.now().getTime() - Number(seen) / 1e6;
+  const stamp = Math.abs(ageMs) < unsettledMs ? 'unsettled' : seen;
   using sysroot = openSysroot(host.sysrootPath, host.boot);
-  const { deployments, booted } = loadDeployments(sysroot);
+  const { deployments, booted, notes } = loadDeployments(sysroot);
   const context = describeContext(sysroot);
   const dicts = deployments.map((one) => describeDeployment(context, one));
   const names = [...new Set(deployments.map((one) => one.stateroot))];
@@ -43,6 +51,7 @@ export function readHostModel(host: Host): HostModel {
     bootedStateroot: booted?.stateroot,
     deployments: dicts,
     stateroots: new Map(stateroots.map((one) => [one.name, one])),
+    notes,
   };
 }
 
@@ -73,8 +82,7 @@ function describeStateroot(
     booted: dict(bootedHere),
     default: dict(defaultIndex),
     rollback: dict(rollbackIndex),
-    cachedUpdate:
-      base === undefined ? empty : readCachedUpdate(from.host, { base, ids: deployments.map((one) => one.id) }),
+    cachedUpdate: base === undefined ? empty : readCachedUpdate(from.host, { base, deployments }),
   };
 }
 

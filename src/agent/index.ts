@@ -8,5 +8,6 @@
  * The same agent serves a bus (system bus, activated by it) or, embedded, a socket of its own without any bus. It ends of
  * itself when idle for the configured time, and never while a client is registered or a transaction is there.
  */
-export { startAgent, type Agent, type AgentOptions } from './agent.ts';
+export { startAgent, type Agent } from './agent.ts';
+export type { AgentOptions } from './agent-options.ts';
 export type { ListenAt } from './front.ts';

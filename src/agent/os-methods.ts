@@ -1,6 +1,6 @@
 import { AtomicError, type Job } from '../base/index.ts';
 import { wireText, type Invocation, type WireValue } from '../ipc/index.ts';
-import { cleanup, deploy, rollback, upgrade, type Host, type Outcome } from '../transactions/index.ts';
+import { cleanup, deploy, rollback, upgrade, type Host, type Outcome, type UpdateInfo } from '../transactions/index.ts';
 import { decodeOptions, transactionTitle, type RequestOptions } from './deploy-options.ts';
 import type { TransactionRequest } from './transaction-desk.ts';
 
@@ -11,6 +11,8 @@ export interface OsSurroundings {
   /** The stateroot that is booted; undefined on an offline sysroot. */
   readonly bootedStateroot: () => string | undefined;
   readonly policy: () => 'none' | 'check' | 'stage' | 'apply';
+  /** Takes in what an upgrade or a check learnt. */
+  readonly rememberUpdate: (update: UpdateInfo) => void;
   readonly begin: (request: TransactionRequest) => Promise<string>;
 }
 
@@ -94,7 +96,11 @@ function upgradeWork(
     checkOnly: forced.checkOnly ?? options.dryRun,
     reboot: forced.reboot ?? options.reboot,
   };
-  return async (job) => await upgrade(around.host, decided, job);
+  return async (job) => {
+    const outcome = await upgrade(around.host, decided, job);
+    if (outcome.update !== undefined) around.rememberUpdate(outcome.update);
+    return outcome;
+  };
 }
 
 async function callDeploy(around: OsSurroundings, invocation: Invocation): Promise<readonly WireValue[]> {

@@ -37,7 +37,7 @@ export interface DeskSurroundings {
   /** What is active has changed. */
   readonly onChange: () => void;
   /** Takes in what a transaction did and tells the bus; resolves when the bus has it. */
-  readonly publish: (outcome: Outcome | undefined) => Promise<void>;
+  readonly publish: () => Promise<void>;
 }
 
 /** The transaction that is waiting for Start or running, as the properties show it. */
@@ -222,7 +222,7 @@ export class TransactionDesk {
     if (this.#entry === entry) this.#entry = undefined;
     let result = outcome === undefined ? failure(ended) : { success: true, error: '' };
     try {
-      await this.#around.publish(outcome);
+      await this.#around.publish();
     } catch (error) {
       if (result.success) result = { success: false, error: `During txn completion: ${errorText(error)}` };
     }

@@ -91,7 +91,11 @@ export class Connection {
   send(message: OutgoingMessage): number {
     this.#serial = (this.#serial % 0xffff_fffe) + 1;
     if (this.ended) return this.#serial;
-    this.#socket.write(encodeMessage({ ...message, serial: this.#serial }));
+    const bytes = encodeMessage({ ...message, serial: this.#serial });
+    // What is sent in one turn leaves in one packet: several changes of properties reach a watcher together.
+    this.#socket.cork();
+    queueMicrotask(() => this.#socket.uncork());
+    this.#socket.write(bytes);
     if (this.#socket.writableLength > maxQueuedBytes) this.destroy('The other side does not read');
     return this.#serial;
   }

@@ -30,7 +30,7 @@ export {
 } from './contract.ts';
 export type { InterfaceContract, MethodContract, PropertyContract, SignalContract } from './contract-types.ts';
 export { renderContract } from './introspection.ts';
-export { decodeMessage, encodeMessage, type MessageKind, type WireMessage } from './message.ts';
+export { decodeMessage, encodeMessage, sendableBytes, type MessageKind, type WireMessage } from './message.ts';
 export {
   ObjectTree,
   propertyDict,

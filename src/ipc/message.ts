@@ -2,7 +2,7 @@ import message from 'dbus-next/lib/message.js';
 import { AtomicError } from '../base/index.ts';
 import { toMarshaller } from './marshal.ts';
 import { WireReader } from './reader.ts';
-import type { WireValue } from './values.ts';
+import type { WireValue, WireVariant } from './values.ts';
 
 /** The four kinds of message. */
 export type MessageKind = 'call' | 'return' | 'error' | 'signal';
@@ -90,6 +90,19 @@ export function encodeMessage(one: WireMessage): Buffer {
     ...(one.signature === '' ? {} : { signature: one.signature, body: toMarshaller(one.signature, one.body) }),
   });
   return bytes;
+}
+
+/**
+ * How many bytes a variant takes on the wire; undefined if D-Bus cannot carry it (a maybe, an empty tuple, a number that
+ * the marshaller refuses). For values that others made, so that one of them cannot spoil a whole message.
+ */
+export function sendableBytes(variant: WireVariant): number | undefined {
+  try {
+    const probe = { kind: 'signal', serial: 1, path: '/', interface: 'a.b', member: 'C' } as const;
+    return encodeMessage({ ...probe, signature: 'v', body: [variant] }).length;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Header fields by the specification's numbers, with the type each must have. */

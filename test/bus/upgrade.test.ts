@@ -1,7 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { osInterface, sysrootInterface, TransactionClient, wireDict, wireVariant } from '../../src/ipc/index.ts';
+import {
+  dictBoolean,
+  dictString,
+  osInterface,
+  sysrootInterface,
+  TransactionClient,
+  type WireDict,
+  type WireValue,
+  wireDict,
+  wireText,
+  wireVariant,
+} from '../../src/ipc/index.ts';
 import { gdbusCall, names, python, startAgentOnBus, type AgentOnBus } from '../support/agent-on-bus.ts';
 import { ostree } from '../support/real-ostree.ts';
 
@@ -120,7 +131,7 @@ async function runTransaction(on: AgentOnBus, member: string, args: Parameters<t
   const client = await on.client();
   try {
     const reply = await client.call(names.os, osInterface, { member, args: wireArgs(args) });
-    const transaction = await TransactionClient.open(String(reply.at(-1)), () => undefined);
+    const transaction = await TransactionClient.open(wireText(reply.at(-1)), () => undefined);
     await transaction.start();
     const { success, error } = await transaction.finished;
     await transaction.close();
@@ -152,6 +163,24 @@ describe('a check', () => {
       ['timestamp', wireVariant('t', 1767312000n)],
       ['origin', wireVariant('s', 'origin:vendor/stable')],
     ]);
+  });
+
+  it('is forgotten once the update runs, and kept while it waits', async () => {
+    await using on = await startAgentOnBus();
+    const second = on.machine.releases.add({ version: '2' });
+    const cached = async (): Promise<string | undefined> => {
+      const client = await on.client();
+      const { value } = (await client.properties(names.os, osInterface)).get('CachedUpdate') ?? {};
+      await client.close();
+      return value instanceof Map ? dictString(value as WireDict, 'checksum') : undefined;
+    };
+    await runTransaction(on, 'Upgrade', [new Map()]);
+    expect(await cached()).toBe(second);
+    // The candidate is staged already: there is nothing to do, and still something to reboot into.
+    await runTransaction(on, 'AutomaticUpdateTrigger', check);
+    expect(await cached()).toBe(second);
+    await on.machine.reboot();
+    expect(await cached()).toBeUndefined();
   });
 
   it('is off when the policy is none, and follows it', async () => {
@@ -198,6 +227,49 @@ describe('the other verbs', () => {
   });
 });
 
+describe('a sysroot nothing runs from', () => {
+  it('is shown and upgraded at once', async () => {
+    await using on = await startAgentOnBus({ host: { booted: false } });
+    const second = on.machine.releases.add({ version: '2' });
+    expect(await gdbusCall(on.bus, names.sysroot, [`${names.sysrootInterface}.GetOS`, ''])).toContain(
+      'Error.NotBooted',
+    );
+    const client = await on.client();
+    expect((await client.properties(names.sysroot, sysrootInterface)).get('Booted')?.value).toBe('/');
+    expect(await runTransaction(on, 'AutomaticUpdateTrigger', [wireDict({ mode: wireVariant('s', 'check') })])).toBe(
+      'done',
+    );
+    const before = await client.properties(names.os, osInterface);
+    expect(dictString(before.get('CachedUpdate')?.value as WireDict, 'checksum')).toBe(second);
+    expect(dictString(before.get('DefaultDeployment')?.value as WireDict, 'checksum')).toBe(on.machine.first);
+    expect(await runTransaction(on, 'Upgrade', [new Map()])).toBe('done');
+    const after = await client.properties(names.os, osInterface);
+    expect(dictString(after.get('DefaultDeployment')?.value as WireDict, 'checksum')).toBe(second);
+    expect(after.get('CachedUpdate')?.value).toEqual(new Map());
+    expect(after.get('BootedDeployment')?.value).toEqual(new Map());
+    await client.close();
+  });
+});
+
+describe('odd metadata of a commit', () => {
+  it('costs itself and nothing else', async () => {
+    const extraArgs = [
+      '--add-metadata=odd.empty=()',
+      '--add-metadata=odd.maybe=@ms nothing',
+      '--add-metadata=odd.least=int64 -9223372036854775808',
+      '--add-metadata=odd.kept=<<[1, 2]>>',
+    ];
+    await using on = await startAgentOnBus({ host: { release: { extraArgs } } });
+    const client = await on.client();
+    const booted = (await client.properties(names.os, osInterface)).get('BootedDeployment')?.value as WireDict;
+    const metadata = booted.get('base-commit-meta')?.value;
+    const keys = metadata instanceof Map ? [...(metadata as WireDict).keys()] : [];
+    expect(keys).toContain('odd.kept');
+    expect(keys.filter((key) => /^odd\.(empty|maybe|least)$/.test(key))).toEqual([]);
+    await client.close();
+  });
+});
+
 describe('what others do', () => {
   it('is seen by the next call, and told to registered clients by itself', async () => {
     await using on = await startAgentOnBus();
@@ -206,7 +278,7 @@ describe('what others do', () => {
       `${watcher}
 import subprocess
 subprocess.run(['ostree', 'admin', '--sysroot=${on.machine.sysrootPath}', 'pin', '0'], check=True, stdout=subprocess.DEVNULL)
-sysroot.connect('g-properties-changed', lambda *a: loop.quit())
+os.connect('g-properties-changed', lambda *a: loop.quit())
 GLib.timeout_add_seconds(30, loop.quit)
 loop.run()
 print([d['pinned'] for d in prop(sysroot, 'Deployments')], prop(os, 'DefaultDeployment')['pinned'])`,
@@ -216,10 +288,10 @@ print([d['pinned'] for d in prop(sysroot, 'Deployments')], prop(os, 'DefaultDepl
     const client = await on.client();
     const properties = await client.properties(names.sysroot, sysrootInterface);
     await client.close();
-    const [first] = properties.get('Deployments')?.value as unknown as readonly ReadonlyMap<
-      string,
-      { value: unknown }
-    >[];
-    expect(first?.get('pinned')?.value).toBe(false);
+    const deployments = properties.get('Deployments')?.value;
+    const pinned = Array.isArray(deployments)
+      ? deployments.map((dict: WireValue) => dictBoolean(dict as WireDict, 'pinned'))
+      : [];
+    expect(pinned).toEqual([false]);
   });
 });
