@@ -257,7 +257,7 @@ async function compileAddon(sources) {
       mkdirSync(dirname(copy), { recursive: true });
       copyFileSync(inRoot(file), copy);
     }
-    await run(process.execPath, [gyp, 'rebuild', '--directory', work, ...options]);
+    await run(process.execPath, [gyp, 'rebuild', '--directory', work, '--jobs', 'max', ...options]);
     mkdirSync(inRoot('native/build/Release'), { recursive: true });
     renameSync(join(work, 'build/Release/atomic.node'), inRoot('native/build/Release/atomic.node'));
   } finally {

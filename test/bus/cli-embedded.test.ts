@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { expectAgreement, type FollowingHost, makeHost } from '../support/make-host.ts';
@@ -74,6 +74,8 @@ describe('a directory as the sysroot', () => {
     expect(await atomic('rollback', '-q')).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(machine.order()).toEqual([machine.first, second]);
     expectAgreement(machine);
+    // The packages that are not in the bundle are found from it.
+    expect(existsSync(join(machine.sysrootPath, 'ostree/atomic/state/history.db'))).toBe(true);
     // The sockets of the agent went with it.
     expect(readdirSync(runtime)).toEqual([]);
   });
