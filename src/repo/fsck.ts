@@ -4,7 +4,7 @@ import { listObjects, verifyObjects } from '../platform/index.ts';
 import { createBreather } from './breather.ts';
 import { loadDirMeta, objectPathIn, tryLoadCommit } from './objects.ts';
 import { ObjectSet } from './object-set.ts';
-import { isPartial, markPartial } from './partial.ts';
+import { isPartial, markPartial, partialReason } from './partial.ts';
 import { listMirrorRefs, listRefFiles, readRef } from './refs.ts';
 import type { Repo } from './repo.ts';
 import { Traversal, type BrokenObject } from './traverse.ts';
@@ -36,7 +36,7 @@ export interface BrokenRefReport {
   readonly reason: string;
 }
 
-/** What a check found. The repo is sound when `corrupt`, `missing` and `brokenRefs` are empty. */
+/** What a check found. The repo is sound when `corrupt`, `missing`, `brokenRefs` and `damaged` are empty. */
 export interface FsckReport {
   /** Commit objects present, partial ones included. */
   readonly commits: number;
@@ -47,6 +47,8 @@ export interface FsckReport {
   readonly brokenRefs: readonly BrokenRefReport[];
   /** Commits marked as not complete before the check; their trees were not judged. */
   readonly partial: readonly Checksum[];
+  /** Those of `partial` that an earlier check has marked because of damage: pull them again. */
+  readonly damaged: readonly Checksum[];
   /** Commits that `deleteCorrupt` has marked. */
   readonly newlyPartial: readonly Checksum[];
 }
@@ -78,10 +80,11 @@ export async function fsckRepo(repo: Repo, options: FsckOptions, job: Job): Prom
   report({ kind: 'phase', text: 'Checking content' });
   await checkFiles(repo, { reachable, findings, report }, job);
   const { corrupt, missing } = findings;
+  const damaged = partial.filter((commit) => partialReason(repo, commit) === 'fsck');
   const newlyPartial =
     options.deleteCorrupt === true ? await quarantine(repo, { commits, partial, findings }, job) : [];
   const objects = reachable.size + partial.length;
-  return { commits: commits.length, objects, corrupt, missing, brokenRefs, partial, newlyPartial };
+  return { commits: commits.length, objects, corrupt, missing, brokenRefs, partial, damaged, newlyPartial };
 }
 
 /** Damaged and missing objects, each once. */

@@ -43,7 +43,7 @@ export {
   type MetadataType,
 } from './objects.ts';
 export { ObjectSet } from './object-set.ts';
-export { isPartial, listPartial, markPartial, unmarkPartial } from './partial.ts';
+export { isPartial, listPartial, markPartial, partialReason, unmarkPartial } from './partial.ts';
 export { pruneRepo, removeCommit, type PruneOptions, type PruneResult } from './prune.ts';
 export { listMirrorRefs, listRefs, readRef, writeMirrorRef, writeRef, writeRefAlias, type MirrorRef } from './refs.ts';
 export { initRepo, listRemoteNames, openRepo, Repo, updateRepoConfig, type InitOptions } from './repo.ts';

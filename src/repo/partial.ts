@@ -17,6 +17,13 @@ export function isPartial(repo: Repo, checksum: Checksum): boolean {
   return repo.dir.exists(partialMarkPath(checksum));
 }
 
+/** Why a commit is marked: a pull that has not ended, or damage that fsck has found; undefined if it is not marked. */
+export function partialReason(repo: Repo, checksum: Checksum): 'pulling' | 'fsck' | undefined {
+  const text = repo.dir.readText(partialMarkPath(checksum));
+  if (text === undefined) return undefined;
+  return text === fsckReason ? 'fsck' : 'pulling';
+}
+
 /** The commits marked as not complete. */
 export function listPartial(repo: Repo): ReadonlySet<Checksum> {
   const names = repo.dir.exists('state') ? repo.dir.list('state') : [];
