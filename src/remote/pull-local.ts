@@ -20,6 +20,7 @@ import type { PullLocalOptions, PullOptions, PullResult, RemoteRef } from './pul
 import { PullProgress } from './pull-progress.ts';
 import { refChanges } from './ref-changes.ts';
 import { localRefs, resolveInRepo } from './resolve-ref.ts';
+import { withNamedErrors } from './system-errors.ts';
 import { TreeWalk, type Wanted, type WantedTree } from './tree-walk.ts';
 
 /** Objects linked or copied in one native call: enough to keep the threads busy, few enough to report in between. */
@@ -39,7 +40,7 @@ export type RepoPullOptions = PullLocalOptions &
  * that cannot be turned into each other. OSTree repository format: local import.
  */
 export function pullLocal(repo: Repo, options: PullLocalOptions, job: Job): Promise<PullResult> {
-  return pullFromRepo(repo, { ...options, disableBindings: true }, job);
+  return withNamedErrors(repo, () => pullFromRepo(repo, { ...options, disableBindings: true }, job));
 }
 
 /** As {@link pullLocal}, with everything a remote may ask for. */

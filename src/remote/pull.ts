@@ -5,6 +5,7 @@ import { bringCommit } from './commit-pull.ts';
 import { ObjectPull } from './object-pull.ts';
 import { pullFromRepo } from './pull-local.ts';
 import { refChanges } from './ref-changes.ts';
+import { withNamedErrors } from './system-errors.ts';
 import type { PullOptions, PullResult, RemoteRef } from './pull-options.ts';
 import { RemoteSource } from './remote-source.ts';
 import { noSummary, requireUsable, resolveInSource } from './resolve-ref.ts';
@@ -16,7 +17,11 @@ import { noSummary, requireUsable, resolveInSource } from './resolve-ref.ts';
  * `NoSpace`, `Cancelled`, and of the remote `RemoteUnreachable`, `RemoteTruncated`, `RemoteStalled`, `RemoteInvalid` and
  * `CorruptObject`, whose messages name the URL. OSTree repository format: pull.
  */
-export async function pull(repo: Repo, options: PullOptions, job: Job): Promise<PullResult> {
+export function pull(repo: Repo, options: PullOptions, job: Job): Promise<PullResult> {
+  return withNamedErrors(repo, () => pullAnywhere(repo, options, job));
+}
+
+async function pullAnywhere(repo: Repo, options: PullOptions, job: Job): Promise<PullResult> {
   const { remote } = options;
   const localPath = requireUsable(repo, remote);
   requireSomeRef(options);

@@ -135,6 +135,16 @@ it('comes with its detached metadata', async () => {
   expect(ostree(`--repo=${repo.path}`, ...key).trim()).toBe("'a value'");
 });
 
+it('is completed when the real tool has pulled only a part of it', async () => {
+  const source = makeRealSource(16, 60);
+  await using server = await serveDirectory(source.path);
+  using repo = makeTarget('bare', server.url);
+  await runOstree(`--repo=${repo.path}`, 'pull', '--subpath=/gone', 'origin', ref);
+  expect(listObjectPaths(repo.path).length).toBeLessThan(listObjectPaths(source.path).length);
+  await pullOrigin(repo);
+  expect(judged(repo, `origin:${ref}`)).toBe(judged(source, ref));
+});
+
 it('lets the real tool pull from a repo of ours', async () => {
   const source = await makeSource({ largeBytes: 2_000_000 });
   await source.addVersion();

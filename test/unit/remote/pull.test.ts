@@ -356,6 +356,22 @@ describe('a pull that ends early', () => {
     expect(readdirSync(join(repo.path, 'tmp')).filter((name) => name.startsWith('staging-'))).toEqual([]);
   });
 
+  it('does not trust metadata it finds damaged in what was left', async () => {
+    const source = await makeSource();
+    await using server = await serveDirectory(source.path, (path) =>
+      path.endsWith('.filez') ? { kind: 'status', status: 404 } : undefined,
+    );
+    using repo = makeRepo();
+    await expect(pullFrom(repo, server)).rejects.toMatchObject({ code: 'RemoteInvalid' });
+    const left = readdirSync(join(repo.path, 'tmp'), { recursive: true, encoding: 'utf8' });
+    const trees = left.filter((path) => path.endsWith('.dirtree'));
+    expect(trees.length).toBeGreaterThan(0);
+    for (const path of trees) writeFileSync(join(repo.path, 'tmp', path), 'damaged');
+    server.mischief = () => undefined;
+    await pullFrom(repo, server);
+    await expectClean(repo);
+  });
+
   it('is over at once when it is cancelled', async () => {
     const source = await makeSource();
     await using server = await serveDirectory(source.path, (path) =>
