@@ -19,16 +19,13 @@ export function tell(job: Job, outcome: Outcome): Outcome {
 export function stopHere(plan: UpdatePlan, decision: Decision, options: FetchOptions): Outcome | undefined {
   const update = updateInfo(plan, decision.kind === 'proceed');
   const checkOnly = options.checkOnly === true;
-  switch (decision.kind) {
-    case 'unchanged':
-      if (checkOnly) return { kind: 'checked', rebootRequested: false, update };
-      return { kind: 'unchanged', message: decision.message, rebootRequested: false, update };
-    case 'refused':
-      if (!checkOnly || decision.error.code !== 'Downgrade') throw decision.error;
-      return { kind: 'checked', message: decision.error.message, rebootRequested: false, update };
-    case 'proceed':
-      return checkOnly ? { kind: 'checked', rebootRequested: false, update } : undefined;
+  if (decision.kind === 'proceed') return checkOnly ? { kind: 'checked', rebootRequested: false, update } : undefined;
+  if (decision.kind === 'unchanged') {
+    if (checkOnly) return { kind: 'checked', rebootRequested: false, update };
+    return { kind: 'unchanged', message: decision.message, rebootRequested: false, update };
   }
+  if (!checkOnly || decision.error.code !== 'Downgrade') throw decision.error;
+  return { kind: 'checked', message: decision.error.message, rebootRequested: false, update };
 }
 
 /** Everything is here and nothing was deployed. */

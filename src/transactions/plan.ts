@@ -46,7 +46,7 @@ export interface UpdatePlan extends Choice, Weighed {
  */
 export async function planUpgrade(host: Host, options: UpgradeOptions, job: Job): Promise<UpdatePlan> {
   using sysroot = openSysroot(host.sysrootPath, host.boot);
-  return planBranchUpdate(sysroot, options, job);
+  return await planBranchUpdate(sysroot, options, job);
 }
 
 /** {@link planUpgrade} on an open sysroot. The plan's origin has lost an `override-commit`: an upgrade follows the branch. */
