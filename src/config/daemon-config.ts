@@ -57,6 +57,7 @@ interface ConfigSource {
   readonly path: string;
 }
 
+/** The settings of a parsed file. */
 function readDaemonConfig(keyfile: Keyfile, source: ConfigSource): DaemonConfig {
   refuseUnknown(keyfile, source);
   return {
@@ -67,6 +68,7 @@ function readDaemonConfig(keyfile: Keyfile, source: ConfigSource): DaemonConfig 
   };
 }
 
+/** A misspelt key would silently leave its default in force. */
 function refuseUnknown(keyfile: Keyfile, source: ConfigSource): void {
   for (const group of keyfile.groups()) {
     if (group !== 'Daemon') throw invalid(source, lineOf(source.text, `[${group}]`), `unknown group [${group}]`);
@@ -116,6 +118,7 @@ function lineOf(text: string, start: string): number {
   return text.split('\n').findIndex((line) => line.trim().startsWith(start)) + 1;
 }
 
+/** The refusal of a line of the file. */
 function invalid(source: ConfigSource, line: number | undefined, reason: string): AtomicError {
   return new AtomicError('InvalidFormat', `Invalid setting in ${source.path}, line ${line ?? '?'}: ${reason}`, {
     facts: { path: source.path, line: line ?? 0 },

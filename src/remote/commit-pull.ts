@@ -54,12 +54,14 @@ export async function bringCommit(bringer: ObjectBringer, staging: Staging, dema
   }
 }
 
+/** A commit of the chain that begins at the wanted one. */
 interface OneCommit extends RemoteRef {
   readonly demand: CommitDemand;
   /** False for the parents, which nobody asked for by name. */
   readonly requested: boolean;
 }
 
+/** Stages one commit and its tree; undefined if the source lacks it. A commit that is here and complete is not walked again. */
 async function bringOne(bringer: ObjectBringer, staging: Staging, one: OneCommit): Promise<Commit | undefined> {
   const { checksum, demand } = one;
   const { repo } = staging;
@@ -86,6 +88,7 @@ async function newCommitMeta(bringer: ObjectBringer, repo: Repo, checksum: Check
   return ours !== undefined && Buffer.compare(ours, bytes) === 0 ? undefined : bytes;
 }
 
+/** The checks of a commit that was asked for: meant for this ref, and not older than what it would replace. */
 function requireAcceptable(repo: Repo, commit: Commit, demand: CommitDemand): void {
   const { checksum } = demand.ref;
   if (demand.disableBindings !== true && !isChecksum(demand.name)) requireBoundTo(commit, checksum, demand.name);
@@ -101,10 +104,12 @@ function requireAcceptable(repo: Repo, commit: Commit, demand: CommitDemand): vo
   requireNotOlder({ checksum, commit }, { checksum: current, commit: currentCommit });
 }
 
+/** The local ref that will name the commit; none when it was asked for by checksum. */
 function refspecOf(demand: CommitDemand): string | undefined {
   return isChecksum(demand.name) ? undefined : refspecFor(demand, demand.name);
 }
 
+/** Runs a decoder; what it refuses becomes the source's error, with the address of the object. */
 function understand<T>(
   bringer: ObjectBringer,
   object: { readonly type: MetadataType | 'commitmeta'; readonly checksum: Checksum },

@@ -80,6 +80,7 @@ export class ContentStore {
     while (this.#pump !== undefined) await this.#pump;
   }
 
+  /** Stores batch after batch until nothing is left; after a failure the rest is only given up. */
   async #run(): Promise<void> {
     // One turn of the event loop, so that what arrived in the same read of the sockets comes along.
     await new Promise((resolve) => {
@@ -98,6 +99,7 @@ export class ContentStore {
     this.#pump = undefined;
   }
 
+  /** The oldest files, at least one, as many as a batch may have. */
   #takeBatch(): Arrived[] {
     let bytes = 0;
     const end = this.#arrived.findIndex((file, index) => {
@@ -107,6 +109,7 @@ export class ContentStore {
     return this.#arrived.splice(0, end < 0 ? this.#arrived.length : end);
   }
 
+  /** Hands one batch to the native threads, bodies in memory and bodies in files apart. */
   async #store(batch: readonly Arrived[]): Promise<void> {
     const { repo, dir } = this.#staging;
     const target = { objects: repo.objects, staging: dir, mode: repo.mode };
@@ -128,6 +131,7 @@ export class ContentStore {
     this.#events.onStored(batch.length);
   }
 
+  /** Fails for the first file that is not what its name promises; the others of the batch stay stored. */
   #judge(
     items: readonly { readonly file: Arrived }[],
     results: readonly { readonly status: string; readonly actual?: Checksum | undefined }[],
@@ -139,6 +143,7 @@ export class ContentStore {
     });
   }
 
+  /** Takes bytes from the space that may be used; asks the file system anew before it refuses. */
   #reserve(bytes: bigint): void {
     this.#budget -= bytes;
     if (this.#budget >= 0n) return;
@@ -147,6 +152,7 @@ export class ContentStore {
     this.#budget = freeSpaceBudget(this.#staging.repo) - bytes;
   }
 
+  /** Frees the memory and descriptors of a batch, whatever became of it. */
   #release(batch: readonly Arrived[]): void {
     for (const file of batch) {
       this.#outstanding -= 1;
@@ -157,10 +163,12 @@ export class ContentStore {
   }
 }
 
+/** Bytes as they came over the wire. */
 function bodySize(file: FetchedFile): number {
   return file.body.kind === 'memory' ? file.body.bytes.length : file.body.sizeBytes;
 }
 
+/** Closes the descriptor of a body that is in a file. */
 function closeBody(file: FetchedFile): void {
   if (file.body.kind === 'file') sys.close(file.body.fd);
 }

@@ -33,6 +33,7 @@ export async function openDispatcher(remote: RemoteConfig, timings: TransportTim
   });
 }
 
+/** The proxy's address; kinds that undici does not speak are refused instead of going past the proxy. */
 function proxyUri(remote: RemoteConfig, proxy: string): string {
   const url = URL.canParse(proxy) ? new URL(proxy) : undefined;
   if (url !== undefined && ['http:', 'https:'].includes(url.protocol)) return url.href;
@@ -46,6 +47,7 @@ function proxyUri(remote: RemoteConfig, proxy: string): string {
   );
 }
 
+/** The TLS options as undici takes them, their files read. */
 function readTls(remote: RemoteConfig): { rejectUnauthorized: boolean; ca?: string; cert?: string; key?: string } {
   const { tls } = remote;
   const read = (key: string, path: string | undefined): string | undefined =>
@@ -68,6 +70,7 @@ function readTls(remote: RemoteConfig): { rejectUnauthorized: boolean; ca?: stri
   };
 }
 
+/** A PEM file of the host; missing is an error that names the key, never a connection without it. */
 function readPem(remote: RemoteConfig, key: string, path: string): string {
   const text = readHostText(path, maxPemBytes);
   if (text !== undefined) return text;

@@ -82,6 +82,7 @@ export function failure(
   return { kind: 'failed', retry, error: fetchError(code, url, about) };
 }
 
+/** In words what the commonest codes mean; the others speak for themselves. */
 function unreachableReason(cause: Error, code: string): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name cannot be resolved';
   if (code === 'ECONNREFUSED') return 'the connection was refused';

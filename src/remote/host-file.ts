@@ -26,6 +26,7 @@ export function readHostText(path: string, limitBytes: number): string | undefin
   }
 }
 
+/** A descriptor of the file; undefined where nothing is there. */
 function tryOpen(path: string): number | undefined {
   try {
     return sys.openat(flags.AT_FDCWD, path, flags.O_RDONLY, 0);

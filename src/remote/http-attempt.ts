@@ -5,6 +5,7 @@ import { failure, type FetchFailure, localFailure, networkFailure } from './fetc
 import { maxDiscardedBytes } from './limits.ts';
 import type { SpeedMonitor } from './speed-monitor.ts';
 
+/** Header fields in lower case, as undici hands them over. */
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** A response that came to its end; the body is in the sink if the status is 200, dropped otherwise. */
@@ -47,11 +48,13 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#settle = settle;
   }
 
+  /** The request goes out on a connection; from here on the monitor watches. Connecting has a timeout of its own. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     this.#monitor.add(this);
   }
 
+  /** The header has come: a body that cannot be taken is refused before its first byte. */
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
     this.#response = { kind: 'response', status, headers };
     if (status !== 200) return;
@@ -68,6 +71,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#refuse(() => this.#sink.expect(contentLength(headers)));
   }
 
+  /** Passes bytes on to the sink, or drops them when only the status counts. */
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.receivedBytes += chunk.length;
     this.#onBytes(chunk.length);
@@ -83,10 +87,12 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error('the body of an error answer is too long'));
   }
 
+  /** The body is complete as far as HTTP can tell; whether it is right is for the checksum. */
   onResponseEnd(): void {
     this.#end(this.#failure ?? this.#response ?? networkFailure(this.#url, new Error('no response'), false));
   }
 
+  /** The connection failed, or was ended by {@link fail}, which has told why. */
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     this.#end(this.#failure ?? networkFailure(this.#url, error, this.#response !== undefined));
   }
@@ -108,6 +114,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     );
   }
 
+  /** Runs a step of the sink; its refusal, or a full disk, ends the attempt. */
   #refuse(step: () => AtomicError | undefined): void {
     try {
       const error = step();
@@ -117,12 +124,14 @@ export class Attempt implements Dispatcher.DispatchHandler {
     }
   }
 
+  /** Settles the attempt; every later ending is ignored by the promise behind `settle`. */
   #end(outcome: AttemptOutcome): void {
     this.#monitor.remove(this);
     this.#settle(outcome);
   }
 }
 
+/** The announced length; undefined if there is none or it is no number (then the limits work on what arrives). */
 function contentLength(headers: Headers): number | undefined {
   const text = headers['content-length'];
   return typeof text === 'string' && /^\d{1,20}$/.test(text) ? Number(text) : undefined;

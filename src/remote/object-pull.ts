@@ -91,12 +91,14 @@ export class ObjectPull implements ObjectBringer {
     return this.#source.invalid(type, checksum, error);
   }
 
+  /** Queues what the walk has found missing. Metadata first: it tells what else is to be fetched. */
   #want(item: Wanted): void {
     if (item.type === 'file') this.progress.requestedContent += 1;
     else this.progress.requestedMetadata += 1;
     this.#queue.push(item, item.type !== 'file');
   }
 
+  /** One item of the queue, from request to staging (for a file: to the store that stages it). */
   async #bring(item: Wanted): Promise<void> {
     throwIfCancelled(this.#job);
     if (item.type === 'dirtree') await this.#bringTree(item);
@@ -105,6 +107,7 @@ export class ObjectPull implements ObjectBringer {
     this.progress.tell();
   }
 
+  /** Scans before staging: a dirtree that cannot be read never gets in. */
   async #bringTree(item: WantedTree): Promise<void> {
     const here = this.#walk.readHere('dirtree', item.checksum);
     const bytes = here ?? (await this.#fetchMetadata('dirtree', item.checksum));
@@ -119,6 +122,7 @@ export class ObjectPull implements ObjectBringer {
     this.progress.fetchedMetadata += here === undefined ? 1 : 0;
   }
 
+  /** Fetches a dirmeta and stages it if it is one. */
   async #bringMeta(checksum: Checksum): Promise<void> {
     const bytes = await this.#fetchMetadata('dirmeta', checksum);
     try {
@@ -130,6 +134,7 @@ export class ObjectPull implements ObjectBringer {
     this.progress.fetchedMetadata += 1;
   }
 
+  /** Fetches a file object and hands it to the store, which checks it. */
   async #bringFile(checksum: Checksum): Promise<void> {
     const limits = { maxBytes: this.#store.maxFileBytes, spoolDir: this.#staging.dir };
     const file = await this.#source.fetchFile(checksum, limits);
@@ -137,12 +142,14 @@ export class ObjectPull implements ObjectBringer {
     this.#store.add(checksum, file);
   }
 
+  /** A tree object that the commit needs; absent is an error of the remote. */
   async #fetchMetadata(type: 'dirtree' | 'dirmeta', checksum: Checksum): Promise<Uint8Array> {
     const bytes = await this.#source.fetchMetadata(type, checksum, { spoolDir: this.#staging.dir });
     if (bytes === undefined) throw this.#source.missing(type, checksum);
     return bytes;
   }
 
+  /** Files were stored: their memory is free, so more may be fetched. */
   #stored(files: number): void {
     this.progress.fetchedContent += files;
     this.progress.tell();

@@ -62,6 +62,7 @@ export async function pullFromRepo(repo: Repo, options: RepoPullOptions, job: Jo
   };
 }
 
+/** Objects can be taken over between repos of one mode, and unpacked out of an archive; anything else is refused by name. */
 function requireConvertible(source: Repo, target: Repo): void {
   const same = source.mode === target.mode;
   const problem =
@@ -77,6 +78,7 @@ function requireConvertible(source: Repo, target: Repo): void {
   });
 }
 
+/** The commits asked for; each must be complete in the source. */
 function resolveWanted(options: RepoPullOptions): ReadonlyMap<string, RemoteRef> {
   const { source, refs, overrideCommits } = options;
   const names = refs.length > 0 ? refs : [...localRefs(source).keys()];
@@ -153,6 +155,7 @@ class RepoPull implements ObjectBringer {
     return corruptObject(this.#source, { type, checksum }, error instanceof Error ? error.message : String(error));
   }
 
+  /** Sorts what the walk has found missing into what is looked into and what is imported. */
   #want(item: Wanted): void {
     if (item.type === 'dirtree') this.#trees.push(item);
     else if (item.type === 'dirmeta') this.#wantMetadata('dirmeta', item.checksum);
@@ -162,12 +165,14 @@ class RepoPull implements ObjectBringer {
     }
   }
 
+  /** Lists a metadata object for import; reading it checks it when the other repo is not trusted. */
   #wantMetadata(type: MetadataType, checksum: Checksum): void {
     if (this.#untrusted) loadMetadata(this.#source, type, checksum);
     this.#metadataNames.push(objectPathIn(this.#source, checksum, type));
     this.progress.requestedMetadata += 1;
   }
 
+  /** Looks into one directory, here or in the source. */
   async #look(item: WantedTree): Promise<void> {
     const here = this.#walk.readHere('dirtree', item.checksum);
     const bytes = here ?? loadMetadata(this.#source, 'dirtree', item.checksum);
@@ -175,6 +180,7 @@ class RepoPull implements ObjectBringer {
     if (here === undefined) this.#wantMetadata('dirtree', item.checksum);
   }
 
+  /** Brings everything listed so far into the staging, metadata first. */
   async #import(): Promise<void> {
     throwIfCancelled(this.#job);
     const names = this.#metadataNames;
@@ -192,6 +198,7 @@ class RepoPull implements ObjectBringer {
     this.progress.tell();
   }
 
+  /** Links or copies objects as they are. */
   async #importNames(names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
     const { repo, dir } = this.#staging;
@@ -227,12 +234,14 @@ class RepoPull implements ObjectBringer {
     }
   }
 
+  /** The descriptor of a file object of the source. */
   #open(checksum: Checksum): number {
     const path = objectPathIn(this.#source, checksum, 'file');
     if (!this.#source.objects.exists(path)) throw missingObject(this.#source, { type: 'file', checksum });
     return this.#source.objects.openFile(path);
   }
 
+  /** Inflates, checks and stages what is open; fails for the first object that is damaged. */
   async #unpackOpen(items: readonly { readonly checksum: Checksum; readonly fd: number }[]): Promise<void> {
     const { repo, dir } = this.#staging;
     const target = { objects: repo.objects, staging: dir, mode: repo.mode };

@@ -21,6 +21,7 @@ export function pull(repo: Repo, options: PullOptions, job: Job): Promise<PullRe
   return withNamedErrors(repo, () => pullAnywhere(repo, options, job));
 }
 
+/** The pull as the list of its steps: what is wanted, bring it, publish it. */
 async function pullAnywhere(repo: Repo, options: PullOptions, job: Job): Promise<PullResult> {
   const { remote } = options;
   const localPath = requireUsable(repo, remote);
@@ -49,10 +50,12 @@ async function pullAnywhere(repo: Repo, options: PullOptions, job: Job): Promise
   };
 }
 
+/** What is asked for by name: the caller's refs, else the remote's `branches`. */
 function refsOf(options: PullOptions): readonly string[] {
   return options.refs.length > 0 ? options.refs : options.remote.branches;
 }
 
+/** Pulling nothing is a mistake of the caller, except when a whole remote is mirrored. */
 function requireSomeRef(options: PullOptions): void {
   if (refsOf(options).length > 0 || options.mirror === true) return;
   throw new AtomicError('InvalidArgument', `No refs to pull from remote "${options.remote.name}"`, {
@@ -61,16 +64,19 @@ function requireSomeRef(options: PullOptions): void {
   });
 }
 
+/** What the names asked for stand for now. */
 interface WantedRefs {
   readonly refs: ReadonlyMap<string, RemoteRef>;
   /** Set when the whole remote is mirrored: then its summary describes our repo too. */
   readonly summaryBytes?: Uint8Array;
 }
 
+/** Resolves every name, through the summary if one is needed; a name with an override and a checksum need none. */
 async function resolveWanted(source: RemoteSource, options: PullOptions): Promise<WantedRefs> {
   const names = refsOf(options);
   const mirrorsAll = names.length === 0;
-  const fetched = !mirrorsAll && names.every(isChecksum) ? undefined : await source.fetchSummary();
+  const known = (name: string): boolean => isChecksum(name) || options.overrideCommits?.has(name) === true;
+  const fetched = !mirrorsAll && names.every(known) ? undefined : await source.fetchSummary();
   if (mirrorsAll) {
     if (fetched === undefined) throw noSummary(options.remote);
     return { refs: fetched.summary.refs, summaryBytes: fetched.bytes };

@@ -119,10 +119,12 @@ export function deleteRemote(repo: Repo, name: string, places: RemotePlaces = {}
   updateRepoConfig(repo, (config) => config.removeGroup(group));
 }
 
+/** The repo's config as it is on disk now: another process may have changed it since the repo was opened. */
 function readRepoConfig(repo: Repo): Keyfile {
   return parseKeyfile(repo.dir.readText('config', maxConfigBytes) ?? '', `${repo.path}/config`);
 }
 
+/** The keyfiles of a `remotes.d`, in byte order of their names. */
 function readConfigDirectory(path: string): { path: string; keyfile: Keyfile }[] {
   return listNames(path)
     .filter((name) => name.endsWith('.conf'))
@@ -132,6 +134,7 @@ function readConfigDirectory(path: string): { path: string; keyfile: Keyfile }[]
     });
 }
 
+/** The names in a directory; none if it is absent. */
 function listNames(path: string): readonly string[] {
   try {
     using dir = Dir.open(path);
@@ -142,6 +145,7 @@ function listNames(path: string): readonly string[] {
   }
 }
 
+/** Adds the remotes of one file to those found before it; a name that is taken stays what it is. */
 function addRemotesOf(keyfile: Keyfile, source: string, remotes: Map<string, RemoteConfig>): void {
   for (const group of keyfile.groups()) {
     const name = groupPattern.exec(group)?.[1];
@@ -156,6 +160,7 @@ function addRemotesOf(keyfile: Keyfile, source: string, remotes: Map<string, Rem
   }
 }
 
+/** One group as a remote; a value of the wrong kind throws. */
 function remoteOfGroup(keyfile: Keyfile, group: string, about: { name: string; source: string }): RemoteConfig {
   const get = (key: string): string | undefined => keyfile.get(group, key);
   return {
@@ -179,6 +184,7 @@ function remoteOfGroup(keyfile: Keyfile, group: string, about: { name: string; s
   };
 }
 
+/** The keys that a pull will refuse by name. */
 function unsupportedOf(get: (key: string) => string | undefined): string[] {
   const unsupported: string[] = unsupportedKeys.filter((key) => get(key) !== undefined);
   if (get('url')?.startsWith('mirrorlist=')) unsupported.push('url=mirrorlist=');

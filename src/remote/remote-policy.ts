@@ -35,6 +35,7 @@ export function requireSupported(remote: RemoteConfig): void {
   });
 }
 
+/** The first setting that demands a signature, with its value, as the message shows it. */
 function demandingKey(remote: RemoteConfig): string | undefined {
   if (remote.gpgVerify) return 'gpg-verify=true, the default';
   if (remote.gpgVerifySummary) return 'gpg-verify-summary=true';

@@ -143,10 +143,12 @@ export class RemoteSource implements AsyncDisposable {
     await this.#transport[Symbol.asyncDispose]();
   }
 
+  /** Where an object lies on the server; file objects may have a server of their own. */
   #objectUrl(type: MetadataType | 'commitmeta' | 'file', checksum: Checksum): URL {
     return joinUrl(type === 'file' ? this.#contentBase : this.#base, `objects/${objectPath(checksum, type, true)}`);
   }
 
+  /** Only an archive repo can be served as plain files; a bare one would give 404 for every file, which says less. */
   async #checkConfig(): Promise<void> {
     const url = joinUrl(this.#base, 'config');
     const bytes = await this.#fetchBytes(url, maxSmallTextBytes);
@@ -160,6 +162,7 @@ export class RemoteSource implements AsyncDisposable {
     });
   }
 
+  /** A small file of the server, in memory. */
   async #fetchBytes(url: URL, maxBytes: number): Promise<Uint8Array | undefined> {
     const body = await this.#transport.fetch(url, { maxBytes });
     return body === undefined ? undefined : bytesOf(body);
@@ -185,6 +188,7 @@ export function corruptObject(url: URL, object: string, actual: string | undefin
   });
 }
 
+/** The bytes of a body, read back and closed if it went to a file. */
 function bytesOf(body: Body): Uint8Array {
   if (body.kind === 'memory') return body.bytes;
   try {
@@ -200,6 +204,7 @@ function bytesOf(body: Body): Uint8Array {
   }
 }
 
+/** Runs a decoder; what it refuses becomes `RemoteInvalid` with the address. */
 function understand<T>(url: URL, what: string, decode: () => T): T {
   try {
     return decode();
@@ -208,6 +213,7 @@ function understand<T>(url: URL, what: string, decode: () => T): T {
   }
 }
 
+/** The refusal of bytes that arrived well and make no sense. */
 function notUnderstood(url: URL, what: string, error: unknown): AtomicError {
   return fetchError('RemoteInvalid', url, {
     reason: `Invalid ${what}: ${messageOf(error)}`,
@@ -216,6 +222,7 @@ function notUnderstood(url: URL, what: string, error: unknown): AtomicError {
   });
 }
 
+/** A base URL that is not a local path: those are handled as repos, not as servers. */
 function httpUrl(remote: RemoteConfig, key: string, text: string): URL {
   const url = parseRemoteUrl(text, { remote: remote.name, key });
   if (url.protocol !== 'file:') return url;

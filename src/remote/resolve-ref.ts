@@ -115,10 +115,12 @@ export function localRefs(source: Repo): ReadonlyMap<string, Checksum> {
   return new Map([...listRefs(source)].filter(([refspec]) => !refspec.includes(':')));
 }
 
+/** A name that is not a ref's could leave `refs/heads` on the server. */
 function requireRefName(ref: string): void {
   if (!isRefName(ref)) throw new AtomicError('InvalidRefspec', `Invalid ref ${JSON.stringify(ref.slice(0, 200))}`);
 }
 
+/** Names the ref, the remote, and a few refs that are there when a summary tells them. */
 function refNotFound(ref: string, remote: string, known: readonly string[] | undefined): AtomicError {
   const listed = known?.slice(0, maxListedRefs).join(', ');
   const more = known === undefined || known.length <= maxListedRefs ? '' : ` and ${known.length - maxListedRefs} more`;

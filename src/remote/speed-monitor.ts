@@ -19,11 +19,13 @@ export class SpeedMonitor implements Disposable {
     this.#timings = timings;
   }
 
+  /** Watches from now on. */
   add(attempt: Watched): void {
     this.#watched.set(attempt, { sinceMs: performance.now(), bytes: attempt.receivedBytes });
     this.#timer ??= setInterval(() => this.#sample(), this.#timings.lowSpeedWindowMs / samplesPerWindow);
   }
 
+  /** Watches no longer. */
   remove(attempt: Watched): void {
     this.#watched.delete(attempt);
   }
@@ -34,6 +36,7 @@ export class SpeedMonitor implements Disposable {
     this.#watched.clear();
   }
 
+  /** Ends what was too slow over a whole window; for the others a new window begins. */
   #sample(): void {
     const { lowSpeedWindowMs, lowSpeedBytesPerSecond } = this.#timings;
     const nowMs = performance.now();

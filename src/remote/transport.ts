@@ -140,6 +140,7 @@ export class Transport implements AsyncDisposable {
     });
   }
 
+  /** What a status that is no redirect means: the file, its absence, or a failure with advice. */
   #judge(url: URL, response: FetchResponse): AttemptOutcome {
     const { status } = response;
     if (status === 200 || absentStatuses.has(status)) return response;
@@ -154,6 +155,7 @@ export class Transport implements AsyncDisposable {
     };
   }
 
+  /** One request on one connection. Errors name the address asked for first, whatever it redirected to. */
   #once(url: URL, start: URL, sink: BodySink): Promise<AttemptOutcome> {
     return new Promise((resolve) => {
       const attempt = new Attempt({ url: start, sink, monitor: this.#monitor, onBytes: this.#onBytes }, resolve);
@@ -172,6 +174,7 @@ export class Transport implements AsyncDisposable {
   }
 }
 
+/** Where a redirect leads, or why it is not followed: never from https to http, never out of HTTP. */
 function redirectTarget(from: URL, response: FetchResponse): URL | FetchFailure {
   const location = response.headers['location'];
   const refuse = (reason: string): FetchFailure =>

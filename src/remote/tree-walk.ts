@@ -99,6 +99,7 @@ export class TreeWalk {
     }
   }
 
+  /** Wants the files that neither a compared directory nor the repo nor the staging has. */
   async #scanFiles(tree: DirTree, known: readonly KnownTree[]): Promise<void> {
     let untilBreath = filesPerBreath;
     for (const { name, checksum } of tree.files) {
@@ -113,6 +114,7 @@ export class TreeWalk {
     }
   }
 
+  /** Wants a directory unless it is known to be complete; whether its own bytes are here is asked later. */
   #wantTree(item: WantedTree): void {
     if (item.depth > maxTreeDepth) {
       throw new AtomicError('LimitExceeded', `The tree of the commit is deeper than ${maxTreeDepth} directories`, {
@@ -123,11 +125,13 @@ export class TreeWalk {
     this.#parts.want(item);
   }
 
+  /** Wants a dirmeta that is not here. */
   #wantMeta(checksum: Checksum): void {
     if (!this.#isNew('dirmeta', checksum) || this.#parts.staging.hasObject('dirmeta', checksum)) return;
     this.#parts.want({ type: 'dirmeta', checksum });
   }
 
+  /** True the first time an object is met; ends a walk that meets too many. */
   #isNew(type: 'dirtree' | 'dirmeta' | 'file', checksum: Checksum): boolean {
     const seen = this.#wanted[type];
     if (seen.has(checksum)) return false;
@@ -157,6 +161,7 @@ export class TreeWalk {
   }
 }
 
+/** A directory of a complete commit, by name. */
 interface KnownTree {
   readonly files: ReadonlyMap<string, Checksum>;
   readonly directories: ReadonlyMap<string, Checksum>;

@@ -50,6 +50,7 @@ function tryParseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
 
+/** Why the URL cannot be that of a remote; undefined if it can. */
 function schemeProblem(url: URL): string | undefined {
   if (['http:', 'https:'].includes(url.protocol)) return undefined;
   if (url.protocol !== 'file:') return `the scheme ${url.protocol.replace(/:$/, '')} is not supported`;

@@ -24,14 +24,17 @@ export class WorkQueue<T> {
     this.#options = options;
   }
 
+  /** Items being worked on. */
   get running(): number {
     return this.#running;
   }
 
+  /** Items not yet begun. */
   get waiting(): number {
     return this.#urgent.length + this.#others.length;
   }
 
+  /** Adds an item and starts it if it may start. */
   push(item: T, urgent: boolean): void {
     (urgent ? this.#urgent : this.#others).push(item);
     this.kick();
@@ -82,6 +85,7 @@ export class WorkQueue<T> {
 /** Consumed items before the array is cut: amortised, a shift costs a constant. */
 const minCompactedItems = 1024;
 
+/** A queue of many items: an array's own `shift` would move them all each time. */
 class Fifo<T> {
   #items: T[] = [];
   #head = 0;
