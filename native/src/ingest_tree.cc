@@ -32,6 +32,7 @@ struct Options {
   bool skip_xattrs;
   int64_t uid;
   int64_t gid;
+  uint64_t max_new_bytes;
 };
 
 struct Node {
@@ -164,6 +165,11 @@ class Ingest {
   Digest ingest_regular(const Task& task, const Node::File& file, Part& part, Bulk& bulk, Worker& worker);
   Digest ingest_symlink(const Task& task, const Node::File& file, Part& part, Worker& worker);
   void adjust(Meta& meta) const;
+  // Before a byte of it is written; content that another thread writes at the same moment counts twice.
+  void claim(uint64_t size, const std::string& path) {
+    if (claimed_.fetch_add(size) + size <= options_.max_new_bytes) return;
+    throw DataError("NoSpace", "no room for " + path, {{"path", path}});
+  }
   void count_new(bool written, uint64_t size) {
     if (!written) return;
     totals_.new_objects++;
@@ -176,6 +182,7 @@ class Ingest {
   std::mutex nodes_mutex_;
   std::deque<Node> nodes_;
   Totals totals_;
+  std::atomic<uint64_t> claimed_{0};
 };
 
 void Ingest::adjust(Meta& meta) const {
@@ -274,6 +281,7 @@ Digest Ingest::ingest_regular(const Task& task, const Node::File& file, Part& pa
   totals_.files++;
   totals_.bytes += bytes;
   if (KnownObjects(objects_.get(), staging_.get()).has(object_name(checksum, file_suffix(options_.mode)))) return checksum;
+  claim(bytes, path);
   ObjectWriter writer(part.directory(), options_.mode, options_.zlib_level);
   count_new(whole ? writer.write(checksum, meta, worker.buffer.data(), size) : writer.write_stream(checksum, meta, fd.get(), bulk, worker, path), bytes);
   return checksum;
@@ -333,6 +341,7 @@ Napi::Value ingest_tree(const Info& info) {
   options.skip_xattrs = request.flag("skipXattrs");
   options.uid = request.number("uid");
   options.gid = request.number("gid");
+  options.max_new_bytes = static_cast<uint64_t>(request.number("maxNewBytes"));
   if (options.zlib_level < 1 || options.zlib_level > 9) throw Napi::TypeError::New(info.Env(), "zlibLevel is not 1 to 9");
   auto ingest = std::make_shared<Ingest>(request.fd("source"), request.fd("objects"), request.fd("staging"), options);
   auto listing = std::make_shared<std::string>();

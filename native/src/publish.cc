@@ -23,7 +23,7 @@ std::vector<std::string> list_prefixes(int fd) {
 
 class Publish {
  public:
-  Publish(Fd staging, Fd objects) : staging_(std::move(staging)), objects_(std::move(objects)) {}
+  Publish(Fd staging, Fd objects, bool sync) : staging_(std::move(staging)), objects_(std::move(objects)), sync_(sync) {}
 
   void run(Bulk& bulk) {
     const std::vector<std::string> prefixes = list_prefixes(staging_.get());
@@ -31,7 +31,7 @@ class Publish {
       return [&](size_t index) { publish_prefix(prefixes[index], bulk); };
     });
     // Without a new name there is nothing to make durable.
-    if (moved > 0 && kernel::fsync(objects_.get()) < 0) fail("fsync", "objects");
+    if (sync_ && moved > 0 && kernel::fsync(objects_.get()) < 0) fail("fsync", "objects");
   }
   std::atomic<uint64_t> moved{0};
 
@@ -59,7 +59,7 @@ class Publish {
     if (count == 0) return;
     moved += count;
     bulk.items += count;
-    if (kernel::fsync(to.get()) < 0) fail("fsync", prefix);
+    if (sync_ && kernel::fsync(to.get()) < 0) fail("fsync", prefix);
   }
 
   // False if the object was there: the staged copy is dropped.
@@ -79,11 +79,12 @@ class Publish {
   }
 
   Fd staging_, objects_;
+  bool sync_;
 };
 
 Napi::Value publish_staging(const Info& info) {
   Request request(info);
-  auto publish = std::make_shared<Publish>(request.fd("staging"), request.fd("objects"));
+  auto publish = std::make_shared<Publish>(request.fd("staging"), request.fd("objects"), request.flag("sync"));
   return start_bulk(info.Env(), request, [publish](Bulk& bulk) { publish->run(bulk); }, [publish](Napi::Env env) -> Napi::Value {
     return Napi::Number::New(env, static_cast<double>(publish->moved.load()));
   });

@@ -1,6 +1,6 @@
 import { checksumFromBytes, checksumToBytes, type Checksum } from '../base/index.ts';
 import { bulkCall, type BulkOptions } from './bulk-call.ts';
-import type { Dir } from './dir.ts';
+import type { OpenDirectory } from './open-directory.ts';
 import { decodeTreeListing, type TreeListing } from './tree-listing.ts';
 
 /** The repo modes whose file objects the addon reads; it writes all but the last. */
@@ -8,9 +8,9 @@ export type StoreMode = 'bare' | 'archive' | 'bare-user' | 'bare-user-only';
 
 /** What is ingested, and how it is stored. */
 export interface IngestTreeRequest {
-  readonly source: Dir;
-  readonly objects: Dir;
-  readonly staging: Dir;
+  readonly source: OpenDirectory;
+  readonly objects: OpenDirectory;
+  readonly staging: OpenDirectory;
   readonly mode: 'bare' | 'archive' | 'bare-user';
   /** 1–9, archive repos only; 6 by default. */
   readonly zlibLevel?: number;
@@ -18,15 +18,17 @@ export interface IngestTreeRequest {
   readonly canonicalPermissions?: boolean;
   readonly owner?: { readonly uid?: number | undefined; readonly gid?: number | undefined };
   readonly skipXattrs?: boolean;
+  /** `NoSpace` before more bytes of new content than this are written; no limit by default. */
+  readonly maxNewBytes?: bigint;
 }
 
 /** What is checked out, from where, to where. */
 export interface CheckoutTreeRequest {
-  readonly objects: Dir;
+  readonly objects: OpenDirectory;
   readonly mode: StoreMode;
   /** Where an object is looked for that `objects` lacks; of the same mode. */
-  readonly parentObjects?: Dir | undefined;
-  readonly destination: Dir;
+  readonly parentObjects?: OpenDirectory | undefined;
+  readonly destination: OpenDirectory;
   /** The new directory's name in `destination`. */
   readonly name: string;
   readonly rootTree: Checksum;
@@ -50,8 +52,8 @@ export interface CheckoutStats {
 
 /** Where ingested objects go, and in which form. */
 export interface IngestTarget {
-  readonly objects: Dir;
-  readonly staging: Dir;
+  readonly objects: OpenDirectory;
+  readonly staging: OpenDirectory;
   readonly mode: 'bare' | 'archive' | 'bare-user' | 'bare-user-only';
 }
 
@@ -72,9 +74,9 @@ export interface VerifyResult {
 /** Which objects of another repo of the same mode are taken over. */
 export interface ImportRequest {
   /** The other repo's objects directory. */
-  readonly from: Dir;
-  readonly objects: Dir;
-  readonly staging: Dir;
+  readonly from: OpenDirectory;
+  readonly objects: OpenDirectory;
+  readonly staging: OpenDirectory;
   readonly mode: StoreMode;
   /** As 'ab/cdef….file', relative to an objects directory. */
   readonly names: readonly string[];
@@ -152,6 +154,7 @@ export async function ingestTree(request: IngestTreeRequest, options: BulkOption
     uid: request.owner?.uid ?? -1,
     gid: request.owner?.gid ?? -1,
     skipXattrs: request.skipXattrs === true,
+    maxNewBytes: Number(request.maxNewBytes ?? Number.MAX_SAFE_INTEGER),
   };
   return decodeTreeListing(
     (await bulkCall('ingestTree', `Could not read the tree ${request.source.path}`, args, options)) as Uint8Array,
@@ -225,7 +228,7 @@ async function ingestAny(
 
 /** Compares file objects with their names: reads, inflates and hashes each. */
 export async function verifyObjects(
-  request: { readonly objects: Dir; readonly mode: StoreMode; readonly checksums: readonly Checksum[] },
+  request: { readonly objects: OpenDirectory; readonly mode: StoreMode; readonly checksums: readonly Checksum[] },
   options: BulkOptions = {},
 ): Promise<readonly VerifyResult[]> {
   const args = { objects: request.objects.fd, mode: request.mode, checksums: joinChecksums(request.checksums) };
@@ -258,25 +261,26 @@ export async function importObjects(request: ImportRequest, options: BulkOptions
 
 /**
  * Moves every staged object into `objects` and returns, with their number, when the names are on disk. The contents must
- * have been synced before. An object that is already there stays; only `.commitmeta` is replaced.
+ * have been synced before. An object that is already there stays; only `.commitmeta` is replaced. Without `fsync` nothing is
+ * durable on return.
  */
 export async function publishStaging(
-  request: { readonly staging: Dir; readonly objects: Dir },
+  request: { readonly staging: OpenDirectory; readonly objects: OpenDirectory; readonly fsync?: boolean },
   options: BulkOptions = {},
 ): Promise<number> {
-  const args = { staging: request.staging.fd, objects: request.objects.fd };
+  const args = { staging: request.staging.fd, objects: request.objects.fd, sync: request.fsync !== false };
   return (await bulkCall('publishStaging', `Could not publish into ${request.objects.path}`, args, options)) as number;
 }
 
 /** Every object below an objects directory, in no particular order; names that are none are skipped. */
-export async function listObjects(objects: Dir, options: BulkOptions = {}): Promise<ObjectList> {
+export async function listObjects(objects: OpenDirectory, options: BulkOptions = {}): Promise<ObjectList> {
   const answer = await bulkCall('listObjects', `Could not list ${objects.path}`, { objects: objects.fd }, options);
   return new ObjectList(answer as Uint8Array);
 }
 
 /** Removes files (paths below `dir`); absent ones are fine. `bytes` is what no other name holds any more. */
 export async function unlinkMany(
-  dir: Dir,
+  dir: OpenDirectory,
   names: readonly string[],
   options: BulkOptions = {},
 ): Promise<{ readonly removed: number; readonly bytes: number }> {
@@ -290,7 +294,11 @@ export async function unlinkMany(
 }
 
 /** Removes files or whole trees, clearing the immutable attribute of their top first; absent ones are fine. Follows no symlink. */
-export async function removeTrees(dir: Dir, names: readonly string[], options: BulkOptions = {}): Promise<number> {
+export async function removeTrees(
+  dir: OpenDirectory,
+  names: readonly string[],
+  options: BulkOptions = {},
+): Promise<number> {
   return (await bulkCall(
     'removeTrees',
     `Could not remove ${names.join(', ')} below ${dir.path}`,
@@ -301,7 +309,12 @@ export async function removeTrees(dir: Dir, names: readonly string[], options: B
 
 /** Copies a tree with owners, modes, times and extended attributes to a name that must be free; never links. Not durable. */
 export async function copyTree(
-  request: { readonly from: Dir; readonly fromName: string; readonly to: Dir; readonly toName: string },
+  request: {
+    readonly from: OpenDirectory;
+    readonly fromName: string;
+    readonly to: OpenDirectory;
+    readonly toName: string;
+  },
   options: BulkOptions = {},
 ): Promise<{
   readonly files: number;

@@ -3,6 +3,7 @@ import { removeTrees } from './bulk.ts';
 import { copyEntry, type CopyOptions } from './copy-file.ts';
 import { readAll, temporaryName, unlinkQuietly, writeNew } from './file-content.ts';
 import { flags } from './flags.ts';
+import type { OpenDirectory } from './open-directory.ts';
 import type { Stat } from './stat.ts';
 import { isSystemError, sys, type DirEntry } from './syscalls.ts';
 
@@ -23,7 +24,7 @@ const absent = ['ENOENT', 'ENOTDIR'] as const;
  * end that leads out fails with EXDEV. Calls that say so return `undefined` or false for what is absent; everything else
  * throws `SystemError`. Nothing here is durable on return: see `durable.ts`.
  */
-export class Dir implements Disposable {
+export class Dir implements OpenDirectory, Disposable {
   readonly fd: number;
   /** For messages only. */
   readonly path: string;

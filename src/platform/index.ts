@@ -50,6 +50,7 @@ export { flags } from './flags.ts';
 export { isMountPoint, notifyServiceManager, readBootId, readKernelCommandLine } from './host-facts.ts';
 export { lockFile, type LockOptions } from './locks.ts';
 export { findAddon, type NativeCall } from './native.ts';
+export type { OpenDirectory } from './open-directory.ts';
 export { run, type RunOptions, type RunResult } from './processes.ts';
 export type { Stat } from './stat.ts';
 export {
