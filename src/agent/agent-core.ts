@@ -284,14 +284,23 @@ export class AgentCore {
     this.#notify('STOPPING=1');
     this.#idle.stop();
     this.#desk.closeFor('The agent is stopping, cannot start new transaction');
-    const front = this.#requireFront();
-    await this.#desk.close();
-    await front.retire().catch(() => undefined);
-    await this.#tree.drain();
+    try {
+      await this.#desk.close();
+      await this.#leave();
+    } catch (error) {
+      this.#log(`Could not end in order: ${messageOf(error)}`);
+    }
     clearInterval(this.#watch);
-    await front.close();
     await this.#history.end();
     this.#end.resolve();
+  }
+
+  /** Gives up the name, answers what came before, disconnects. */
+  async #leave(): Promise<void> {
+    const front = this.#requireFront();
+    await front.retire().catch(() => undefined);
+    await this.#tree.drain();
+    await front.close();
   }
 
   #requireFront(): Front {

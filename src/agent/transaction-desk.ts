@@ -57,6 +57,8 @@ interface Entry {
   readonly callers: Set<Caller>;
   readonly watches: Promise<AsyncDisposable>[];
   readonly timers: Set<ReturnType<typeof setTimeout>>;
+  /** Resolves when its end was published and told; never rejects. */
+  readonly settled: Promise<void>;
   address: string;
 }
 
@@ -69,7 +71,6 @@ export class TransactionDesk {
   readonly #around: DeskSurroundings;
   #entry: Entry | undefined;
   #lingering: ServedTransaction | undefined;
-  #settling: Promise<void> = Promise.resolve();
   #closedFor: string | undefined;
 
   constructor(around: DeskSurroundings) {
@@ -78,7 +79,7 @@ export class TransactionDesk {
 
   /** What is waiting or running; undefined when idle. */
   get active(): ActiveTransaction | undefined {
-    if (this.#entry === undefined) return undefined;
+    if (this.#entry === undefined || this.#entry.running.state === 'ended') return undefined;
     const { request, address } = this.#entry;
     return { member: request.member, sender: request.caller.sender ?? '', path: request.path, address };
   }
@@ -95,35 +96,17 @@ export class TransactionDesk {
   async begin(request: TransactionRequest): Promise<string> {
     const uid = await request.caller.uid();
     // One that has just ended still tells its clients; its socket's path is wanted next.
-    while (this.#entry?.running.state === 'ended') await this.#settling;
+    while (this.#entry?.running.state === 'ended') await this.#entry.settled;
     if (this.#closedFor !== undefined) throw new AtomicError('UpdateInProgress', this.#closedFor);
     const entry = this.#entry;
     if (entry !== undefined && isSameRequest(entry.request, request)) return await this.#join(entry, request.caller);
-    const { member, path } = request;
     const initiator = this.#around.describe(request.caller, uid);
     // Refuses if another one is there; from here to the assignment nothing waits, so nobody comes between.
     const running = this.#around.runner.admit(request.title, request.work);
     const admitted = this.#admit({ request, running, initiator, uid });
     this.#entry = admitted;
-    this.#around.log(`Initiated txn ${member} for ${initiator}: ${path}`);
-    try {
-      const served = await admitted.served;
-      admitted.address = served.address;
-    } catch (error) {
-      this.#entry = undefined;
-      running.cancel();
-      throw error;
-    }
-    this.#around.onChange();
-    this.#watch(admitted, request.caller);
-    this.#setTimer(admitted, this.#around.timings.startMs, () => {
-      if (running.state === 'admitted') this.#drop(admitted, 'nobody called Start in time');
-    });
-    this.#settling = running.outcome.then(
-      async (outcome) => await this.#end(admitted, outcome),
-      async (error: unknown) => await this.#end(admitted, error),
-    );
-    return admitted.address;
+    this.#around.log(`Initiated txn ${request.member} for ${initiator}: ${request.path}`);
+    return await this.#open(admitted);
   }
 
   /** Refuses new transactions with this sentence from now on; undefined takes them again. */
@@ -138,10 +121,7 @@ export class TransactionDesk {
 
   /** Resolves when nothing is running and the last end was told. */
   async idle(): Promise<void> {
-    while (this.#entry !== undefined) {
-      await this.#entry.running.outcome.catch(() => undefined);
-      await this.#settling;
-    }
+    while (this.#entry !== undefined) await this.#entry.settled;
   }
 
   /** Drops what waits for Start and cuts the clients that linger. */
@@ -163,7 +143,37 @@ export class TransactionDesk {
       onPeersChanged: this.#around.onChange,
     });
     this.#listen({ request, running }, served);
-    return { request, running, initiator, served, callers: new Set(), watches: [], timers: new Set(), address: '' };
+    const ended = running.outcome.catch((error: unknown) => error);
+    const entry: Entry = {
+      request,
+      running,
+      initiator,
+      served,
+      callers: new Set(),
+      watches: [],
+      timers: new Set(),
+      settled: ended.then(async (how) => await this.#settle(entry, how)),
+      address: '',
+    };
+    return entry;
+  }
+
+  /** Resolves with the address once clients can connect; what has no socket is given up. */
+  async #open(entry: Entry): Promise<string> {
+    try {
+      entry.address = (await entry.served).address;
+    } catch (error) {
+      entry.running.cancel();
+      await entry.settled;
+      throw error;
+    }
+    this.#around.onChange();
+    this.#watch(entry, entry.request.caller);
+    const deadline = setTimeout(() => {
+      if (entry.running.state === 'admitted') this.#drop(entry, 'nobody called Start in time');
+    }, this.#around.timings.startMs);
+    entry.timers.add(deadline);
+    return entry.address;
   }
 
   #listen(
@@ -213,16 +223,28 @@ export class TransactionDesk {
     entry.running.cancel();
   }
 
-  async #end(entry: Entry, ended: unknown): Promise<void> {
-    const { log, host } = this.#around;
+  async #settle(entry: Entry, ended: unknown): Promise<void> {
     for (const timer of entry.timers) clearTimeout(timer);
     for (const watch of entry.watches) void watch.then((one) => one[Symbol.asyncDispose]()).catch(() => undefined);
     const outcome = isOutcome(ended) ? ended : undefined;
+    try {
+      await this.#tellEnd(entry, { ended, outcome });
+    } catch (error) {
+      this.#around.log(`The end of ${entry.request.member} could not be told: ${messageOf(error)}`);
+    } finally {
+      this.#entry = undefined;
+      this.#around.onChange();
+    }
+  }
+
+  /** Properties first, then Finished, then the reboot. */
+  async #tellEnd(entry: Entry, how: { readonly ended: unknown; readonly outcome: Outcome | undefined }): Promise<void> {
+    const { log, publish } = this.#around;
+    const { ended, outcome } = how;
     const served = await entry.served;
-    if (this.#entry === entry) this.#entry = undefined;
     let result = outcome === undefined ? failure(ended) : { success: true, error: '' };
     try {
-      await this.#around.publish();
+      await publish();
     } catch (error) {
       if (result.success) result = { success: false, error: `During txn completion: ${errorText(error)}` };
     }
@@ -232,11 +254,16 @@ export class TransactionDesk {
     const reboot = result.success && outcome?.rebootRequested === true;
     if (reboot) this.#closedFor = 'Reboot initiated, cannot start new transaction';
     await served.finish(result);
-    if (!reboot) return;
-    await host.reboot().catch((error: unknown) => {
+    if (reboot) void this.#reboot();
+  }
+
+  async #reboot(): Promise<void> {
+    try {
+      await this.#around.host.reboot();
+    } catch (error) {
       this.#closedFor = undefined;
-      log(`Reboot failed: ${messageOf(error)}`);
-    });
+      this.#around.log(`Reboot failed: ${messageOf(error)}`);
+    }
   }
 
   #linger(served: ServedTransaction): void {
@@ -248,10 +275,6 @@ export class TransactionDesk {
       this.#around.onChange();
     }, this.#around.timings.lingerMs);
     timer.unref();
-  }
-
-  #setTimer(entry: Entry, delayMs: number, action: () => void): void {
-    entry.timers.add(setTimeout(action, delayMs));
   }
 }
 

@@ -33,6 +33,7 @@ export class PeerServer {
   readonly #sockets = new Set<Socket>();
   readonly #options: PeerServerOptions;
   readonly #guid: string;
+  #listening = true;
 
   private constructor(options: PeerServerOptions) {
     this.#options = options;
@@ -63,6 +64,9 @@ export class PeerServer {
 
   /** Takes no more clients afterwards, and the socket is gone; those connected stay. */
   stopListening(): void {
+    // Only once: the path may by then be another server's.
+    if (!this.#listening) return;
+    this.#listening = false;
     this.#server.close();
     removeSocket(this.#options.path);
   }

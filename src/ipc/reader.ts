@@ -26,10 +26,12 @@ export function isObjectPath(text: string): boolean {
 export class WireReader {
   readonly #bytes: Buffer;
   readonly #buffer: DBusBuffer;
+  readonly #littleEndian: boolean;
 
   /** `littleEndian` is the first byte of the message. The bytes begin at a multiple of 8 in it. */
   constructor(bytes: Buffer, littleEndian: boolean) {
     this.#bytes = bytes;
+    this.#littleEndian = littleEndian;
     this.#buffer = new DBusBuffer(bytes, 0, littleEndian ? 0x6c : 0x42);
   }
 
@@ -92,9 +94,18 @@ export class WireReader {
   }
 
   #readNumber(code: string): WireValue {
+    if (code === 'x' || code === 't') return this.#readLong(code === 'x');
     const value = this.#buffer.readSimpleType(code);
     if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return value;
     throw malformed(`it holds a value of the unknown type ${code}`);
+  }
+
+  /** dbus-next puts the two halves of a big-endian number together the wrong way round. */
+  #readLong(signed: boolean): bigint {
+    const at = this.#buffer.pos;
+    this.#buffer.pos += 8;
+    if (signed) return this.#littleEndian ? this.#bytes.readBigInt64LE(at) : this.#bytes.readBigInt64BE(at);
+    return this.#littleEndian ? this.#bytes.readBigUInt64LE(at) : this.#bytes.readBigUInt64BE(at);
   }
 
   #readByte(): number {

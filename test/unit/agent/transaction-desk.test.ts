@@ -1,9 +1,9 @@
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TransactionDesk, type TransactionRequest } from '../../../src/agent/transaction-desk.ts';
-import { AtomicError, type Job } from '../../../src/base/index.ts';
+import { AtomicError, createJob, type Job } from '../../../src/base/index.ts';
 import {
   TransactionClient,
   wireDict,
@@ -235,6 +235,57 @@ describe('a second call', () => {
     expect(await second.client.start()).toBe(true);
     finish();
     expect(await second.client.finished).toMatchObject({ success: true });
+  });
+});
+
+describe('an end', () => {
+  it('that is still being told lets the next call wait, and old sockets do not take the new one along', async () => {
+    const gate = steerable();
+    const bench = makeBench({
+      lingerMs: 150,
+      publish: async () => void (await gate.work(createJob())),
+    });
+    const quick = bench.request(async () => await Promise.resolve(done), { member: 'Cleanup' });
+    const first = await open(await bench.desk.begin(quick));
+    await first.client.start();
+    await expect.poll(() => bench.told).toEqual(['published']);
+    expect(bench.desk.active).toBeUndefined();
+    const { work, finish } = steerable();
+    const next = bench.desk.begin(bench.request(work));
+    const early = await Promise.race([next, new Promise((resolve) => setTimeout(() => resolve('waits'), 50))]);
+    expect(early).toBe('waits');
+    gate.finish();
+    const second = await open(await next);
+    expect(await second.client.start()).toBe(true);
+    // The first one's linger ends while the second works: who comes now has to find the second.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const third = await open(await next);
+    expect((await third.client.describe()).title).toBe('upgrade');
+    finish();
+    expect(await third.client.finished).toMatchObject({ success: true });
+  });
+
+  it('before the socket is there leaves nothing behind', async () => {
+    const bench = makeBench();
+    const first = bench.desk.begin(bench.request(steerable().work));
+    await Promise.resolve();
+    await Promise.resolve();
+    bench.runner.current?.cancel();
+    const second = bench.desk.begin(bench.request(async () => await Promise.resolve(done)));
+    await first.catch(() => undefined);
+    const { client } = await open(await second);
+    expect(await client.start()).toBe(true);
+    expect(await client.finished).toMatchObject({ success: true });
+  });
+
+  it('is refused a socket by name, and the place is free again', async () => {
+    const bench = makeBench();
+    mkdirSync(join(bench.directory, 'transaction.sock'));
+    await expect(bench.desk.begin(bench.request(steerable().work))).rejects.toThrow(/transaction\.sock|EISDIR|EPERM/);
+    rmdirSync(join(bench.directory, 'transaction.sock'));
+    const { client } = await open(await bench.desk.begin(bench.request(async () => await Promise.resolve(done))));
+    await client.start();
+    expect(await client.finished).toMatchObject({ success: true });
   });
 });
 
