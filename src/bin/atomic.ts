@@ -20,6 +20,7 @@ async function main(): Promise<void> {
     version,
     stdout,
     stderr: openScreen('stderr'),
+    now: () => new Date(),
     nowMs: () => performance.now(),
     isOstreeBooted: async () => (await import('./is-ostree-booted.ts')).isOstreeBooted(),
     onInterrupt,

@@ -33,6 +33,7 @@ export interface CliContext {
   readonly version: string;
   readonly stdout: Screen;
   readonly stderr: Screen;
+  readonly now: () => Date;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
   /** True if the running system was booted from an OSTree deployment. */

@@ -15,13 +15,13 @@ interface Place extends AsyncDisposable {
 export async function withAgent<T>(
   invocation: Invocation,
   context: CliContext,
-  use: (agent: AgentClient) => Promise<T>,
+  use: (agent: AgentClient, where: AgentAddress) => Promise<T>,
 ): Promise<T> {
   await using place = await findAgent(invocation, context);
   const agent = await AgentClient.open(place.where);
   try {
     await register(agent, context.env['RPMOSTREE_CLIENT_ID'] ?? 'cli');
-    return await use(agent);
+    return await use(agent, place.where);
   } finally {
     await agent.close();
   }

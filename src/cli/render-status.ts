@@ -14,6 +14,8 @@ export interface StatusView {
   readonly deployments: readonly WireDict[];
   readonly cachedUpdate: WireDict | undefined;
   readonly automaticUpdatePolicy: string;
+  /** The unit automatic updates run by and its state; undefined where no systemd could know. */
+  readonly automaticUnit: string | undefined;
   readonly busy: boolean;
   /** Undefined when the host is idle, or when the transaction ended between two questions. */
   readonly transaction: TransactionView | undefined;
@@ -36,7 +38,7 @@ export function renderStatus(view: StatusView, detail: StatusDetail): string {
     .map(({ one, index }) => renderDeployment(one, { ...detail, severalStateroots, index }));
   const parts = [
     `State: ${view.busy ? 'busy' : 'idle'}\n`,
-    renderPolicy(view.automaticUpdatePolicy, detail.verbose),
+    renderPolicy(view, detail.verbose),
     renderTransaction(view.transaction),
     detail.bootedOnly ? 'BootedDeployment:\n' : 'Deployments:\n',
     blocks.length === 0 ? '  (none)\n' : blocks.join('\n'),
@@ -45,9 +47,9 @@ export function renderStatus(view: StatusView, detail: StatusDetail): string {
   return parts.join('');
 }
 
-function renderPolicy(policy: string, verbose: boolean): string {
+function renderPolicy({ automaticUpdatePolicy: policy, automaticUnit }: StatusView, verbose: boolean): string {
   if (policy === 'none') return verbose ? 'AutomaticUpdates: disabled\n' : '';
-  return `AutomaticUpdates: ${cleanLine(policy)}\n`;
+  return `AutomaticUpdates: ${cleanLine(policy)}${automaticUnit === undefined ? '' : `; ${automaticUnit}`}\n`;
 }
 
 function renderTransaction(transaction: TransactionView | undefined): string {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { BusConnection, wireVariant, type WireValue } from '../../src/ipc/index.ts';
 import { startAgentOnBus } from '../support/agent-on-bus.ts';
 import { buildPrograms, type ProgramResult, runProgram, startProgram } from '../support/programs.ts';
 
@@ -24,6 +25,24 @@ async function waitFor(what: string, check: () => boolean): Promise<void> {
     if (tries > 600) throw new Error(`waited in vain for ${what}`);
     await sleep(50);
   }
+}
+
+/** A systemd with one active timer, which last elapsed at `lastRunSeconds`, and one inactive service. */
+async function serveSystemd(address: string, lastRunSeconds: number): Promise<BusConnection> {
+  const systemd = await BusConnection.open(address);
+  await systemd.requestName('org.freedesktop.systemd1');
+  const answer = (path: string, body: readonly WireValue[]): readonly [string, WireValue] => {
+    const property = body[1];
+    if (property === undefined) return ['o', body[0] === 'rpm-ostreed-automatic.timer' ? '/timer' : '/service'];
+    if (property === 'LastTriggerUSec') return ['v', wireVariant('t', BigInt(lastRunSeconds) * 1_000_000n)];
+    return ['v', wireVariant('s', path === '/timer' ? 'active' : 'inactive')];
+  };
+  systemd.connection.onCall((call) => {
+    const [signature, value] = answer(call.path ?? '', call.body);
+    const { serial, sender } = call;
+    systemd.connection.send({ kind: 'return', replySerial: serial, destination: sender, signature, body: [value] });
+  });
+  return systemd;
 }
 
 describe('the commands on a bus', () => {
@@ -182,9 +201,26 @@ describe('the commands on a bus', () => {
     expect(await run(bus.address)).toMatchObject({ status: 0, stderr: '' });
     expect(machine.order()).toEqual([`+${second}`, `*${machine.first}`]);
     const status = await runProgram('rpm-ostree', ['status', `--bus=${bus.address}`]);
-    expect(status.stdout).toContain('State: idle\nAutomaticUpdates: stage\nDeployments:\n');
+    expect(status.stdout).toContain(
+      'State: idle\nAutomaticUpdates: stage; rpm-ostreed-automatic.timer: unknown state\nDeployments:\n',
+    );
     const byHand = await runProgram('rpm-ostree', ['upgrade', `--bus=${bus.address}`]);
     expect(byHand.stdout).toContain('note: automatic updates (stage) are enabled\n');
+  });
+
+  it('tell what systemd says about the timer', async () => {
+    await using world = await startAgentOnBus({ config: '[Daemon]\nAutomaticUpdatePolicy=check\n' });
+    const { bus } = world;
+    const lastRun = Math.floor(Date.now() / 1000) - 2 * 3600 - 60;
+    const systemd = await serveSystemd(bus.address, lastRun);
+    try {
+      const status = await runProgram('rpm-ostree', ['status', `--bus=${bus.address}`]);
+      const line = 'AutomaticUpdates: check; rpm-ostreed-automatic.timer: last run 2h ago\n';
+      expect(status).toMatchObject({ status: 0, stderr: '' });
+      expect(status.stdout.startsWith(`State: idle\n${line}Deployments:\n`)).toBe(true);
+    } finally {
+      await systemd.connection.close();
+    }
   });
 
   it('let everybody look, and only root change', async () => {

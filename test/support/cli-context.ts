@@ -30,6 +30,7 @@ export async function runCommandLine(argv: readonly string[], over: Partial<CliC
     version: '1.2.3',
     stdout,
     stderr,
+    now: () => new Date(0),
     nowMs: () => performance.now(),
     isOstreeBooted: async () => await Promise.resolve(false),
     onInterrupt: () => ({ [Symbol.dispose]: () => undefined }),

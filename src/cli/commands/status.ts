@@ -1,12 +1,15 @@
 import { AtomicError } from '../../base/index.ts';
 import {
+  type AgentAddress,
   type AgentClient,
+  BusConnection,
   osPath,
   dictBoolean,
   dictString,
   TransactionClient,
   type WireDict,
 } from '../../ipc/index.ts';
+import { describeUnits, loadAutomaticUnits } from '../automatic-timer.ts';
 import { agentOptions, type CommandSpec, unchangedExit } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { type HostView, loadCachedUpdate, loadHost } from '../host-view.ts';
@@ -35,10 +38,19 @@ export const status: CommandSpec = {
     ['status --sysroot /mnt/disk', 'of a directory that is not running'],
   ],
   run: async (invocation, context) =>
-    await withAgent(invocation, context, async (agent) => await showStatus(agent, invocation, context)),
+    await withAgent(
+      invocation,
+      context,
+      async (agent, where) => await showStatus({ agent, where }, invocation, context),
+    ),
 };
 
-async function showStatus(agent: AgentClient, invocation: Invocation, context: CliContext): Promise<number> {
+interface Asked {
+  readonly agent: AgentClient;
+  readonly where: AgentAddress;
+}
+
+async function showStatus({ agent, where }: Asked, invocation: Invocation, context: CliContext): Promise<number> {
   if (invocation.flag('quiet')) throw new AtomicError('InvalidArgument', 'status has nothing to be quiet about');
   const host = await loadHost(agent);
   const cachedUpdate = await findCachedUpdate(agent, host);
@@ -48,7 +60,8 @@ async function showStatus(agent: AgentClient, invocation: Invocation, context: C
     context.stdout.write(renderStatusJson({ deployments, transaction: host.activeTransaction, cachedUpdate }));
   } else {
     const transaction = await describeTransaction(host);
-    const view = { ...host, cachedUpdate, busy: host.activeTransaction !== undefined, transaction };
+    const automaticUnit = await describeAutomaticUnit(host, where, context);
+    const view = { ...host, cachedUpdate, automaticUnit, busy: host.activeTransaction !== undefined, transaction };
     const detail = { verbose: invocation.flag('verbose'), bootedOnly, style: styleOf(context.stdout) };
     context.stdout.write(renderStatus(view, detail));
   }
@@ -66,6 +79,21 @@ async function findCachedUpdate(agent: AgentClient, host: HostView): Promise<Wir
   const [first] = host.deployments;
   if (first === undefined) return undefined;
   return await loadCachedUpdate(agent, host.bootedPath ?? osPath(dictString(first, 'osname') ?? ''));
+}
+
+/** Only a running system with automatic updates has units worth a question. */
+async function describeAutomaticUnit(
+  host: HostView,
+  where: AgentAddress,
+  context: CliContext,
+): Promise<string | undefined> {
+  if (host.automaticUpdatePolicy === 'none' || where.kind !== 'bus') return undefined;
+  const bus = await BusConnection.open(where.address);
+  try {
+    return describeUnits(await loadAutomaticUnits(bus), context.now());
+  } finally {
+    await bus.connection.close();
+  }
 }
 
 async function describeTransaction(host: HostView): Promise<TransactionView | undefined> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describeUnits } from '../../../src/cli/automatic-timer.ts';
 import { renderStatus, type StatusView } from '../../../src/cli/render-status.ts';
 import { renderStatusJson } from '../../../src/cli/status-json.ts';
 import { plainStyle, styleOf } from '../../../src/cli/terminal-text.ts';
@@ -36,6 +37,7 @@ const idle: StatusView = {
   deployments: [staged, booted],
   cachedUpdate: undefined,
   automaticUpdatePolicy: 'none',
+  automaticUnit: undefined,
   busy: false,
   transaction: undefined,
 };
@@ -148,8 +150,9 @@ BootedDeployment:
   });
 
   it('shows an update that automatic updates found, once', () => {
-    const view = { ...idle, automaticUpdatePolicy: 'check', cachedUpdate: staged };
-    expect(renderStatus({ ...view, deployments: [booted] }, detail)).toContain(`AutomaticUpdates: check
+    const view = { ...idle, automaticUpdatePolicy: 'check', automaticUnit: 'x.timer: inactive', cachedUpdate: staged };
+    expect(renderStatus({ ...view, deployments: [booted] }, detail))
+      .toContain(`AutomaticUpdates: check; x.timer: inactive
 Deployments:
 ● fedora:fedora/x86_64/stable
                   Version: 43.1 (2026-01-01T12:00:00Z)
@@ -183,6 +186,23 @@ AvailableUpdate:
       '● \u001B[1mfedora:fedora/x86_64/stable\u001B[22m\n',
     );
   });
+});
+
+describe('the automatic updates', () => {
+  const now = new Date(1_000_000_000_000);
+  const units = (service: string, timer: string, ago: number) => ({ service, timer, lastRunSeconds: 1e9 - ago });
+
+  it.each([
+    [undefined, 'rpm-ostreed-automatic.timer: unknown state'],
+    [units('inactive', 'inactive', 5), 'rpm-ostreed-automatic.timer: inactive'],
+    [units('inactive', 'active', 1e9), 'rpm-ostreed-automatic.timer: no runs since boot'],
+    [units('inactive', 'active', 42), 'rpm-ostreed-automatic.timer: last run 42s ago'],
+    [units('inactive', 'active', 3599), 'rpm-ostreed-automatic.timer: last run 59min ago'],
+    [units('inactive', 'active', 14_400), 'rpm-ostreed-automatic.timer: last run 4h ago'],
+    [units('inactive', 'active', 200_000), 'rpm-ostreed-automatic.timer: last run 2d ago'],
+    [units('failed', 'active', 5), 'rpm-ostreed-automatic.service: last run failed'],
+    [units('activating', 'active', 5), 'rpm-ostreed-automatic.service: running'],
+  ])('are described as %j: %s', (state, text) => expect(describeUnits(state, now)).toBe(text));
 });
 
 describe('status --json', () => {
