@@ -24,7 +24,7 @@ export function makeRemote(url: string, settings: Partial<RemoteConfig> = {}): R
 /** Patience for servers on the same machine: failures are told in a fraction of a second. */
 export const quickTimings: Partial<TransportTimings> = {
   connectTimeoutMs: 2000,
-  lowSpeedWindowMs: 400,
+  lowSpeedWindowMs: 1500,
   retries: 2,
   stallRetries: 0,
   backoffBaseMs: 5,
