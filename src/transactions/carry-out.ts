@@ -1,6 +1,6 @@
 import { AssertionError, type Job, messageOf } from '../base/index.ts';
 import { pull } from '../remote/index.ts';
-import { resolveRev, writeRef } from '../repo/index.ts';
+import { lockRepo, resolveRev, writeRef } from '../repo/index.ts';
 import {
   cleanup,
   type DeploymentIdentity,
@@ -31,13 +31,15 @@ export async function fetchCandidate(sysroot: Sysroot, plan: UpdatePlan, job: Jo
   if (resolveRev(repo, source.refspec) !== candidate.checksum) writeRef(repo, source.refspec, candidate.checksum);
 }
 
-/** The plan, or what `replan` makes of it when somebody changed the deployments since it was made. */
+/** The plan, or what `replan` makes of it when somebody changed the deployments or the local ref since it was made. */
 export async function settlePlan(
   sysroot: Sysroot,
   plan: UpdatePlan,
   replan: () => Promise<UpdatePlan>,
 ): Promise<UpdatePlan> {
-  return loadDeployments(sysroot).stamp === plan.stamp ? plan : replan();
+  const { source, candidate, stamp } = plan;
+  const refStands = source.kind === 'pinned' || resolveRev(sysroot.repo, source.refspec) === candidate.checksum;
+  return refStands && loadDeployments(sysroot).stamp === stamp ? plan : await replan();
 }
 
 /**
@@ -46,6 +48,7 @@ export async function settlePlan(
  */
 export async function deployCandidate(sysroot: Sysroot, plan: UpdatePlan, job: Job): Promise<DeploymentIdentity> {
   const { stateroot, candidate, origin, originMerge, configMerge } = plan;
+  using _noPrune = await lockRepo(sysroot.repo, 'shared', job);
   const tree = { stateroot, checksum: candidate.checksum, origin, kargs: originMerge.kargs, merge: configMerge };
   const made = await deployTree(sysroot, tree, job);
   if (plan.bootedChecksum !== undefined) {

@@ -26,13 +26,14 @@ export async function deploy(host: Host, options: DeployOptions, job: Job): Prom
   if (stopped !== undefined) return tell(job, stopped);
   await fetchCandidate(sysroot, plan, job);
   if (options.downloadOnly === true) return tell(job, downloadedOutcome(plan));
+  // Who has the sysroot may be waiting to prune the repo; from here on the ref keeps what was fetched.
+  noPrune[Symbol.dispose]();
   using _lock = await lockSysroot(sysroot, job, { timeoutMs: sysrootLockTimeoutMs });
   const found = { ...options, revision: plan.candidate.checksum, skipBranchCheck: true, cacheOnly: true };
   const settled = await settlePlan(sysroot, plan, () => planRevision(sysroot, found, job));
   const overtaken = stopHere(settled, decide(settled, allowed), options);
   if (overtaken !== undefined) return tell(job, overtaken);
   const deployment = await deployCandidate(sysroot, settled, job);
-  noPrune[Symbol.dispose]();
   await tidyUp(sysroot, job);
   return deployedOutcome(settled, deployment, options);
 }

@@ -29,6 +29,8 @@ export async function upgrade(host: Host, options: UpgradeOptions, job: Job): Pr
   if (stopped !== undefined) return tell(job, stopped);
   await fetchCandidate(sysroot, plan, job);
   if (options.downloadOnly === true) return tell(job, downloadedOutcome(plan));
+  // Who has the sysroot may be waiting to prune the repo; from here on the ref keeps what was fetched.
+  noPrune[Symbol.dispose]();
   using _lock = await lockSysroot(sysroot, job, { timeoutMs: sysrootLockTimeoutMs });
   const settled = await settlePlan(sysroot, plan, () =>
     planBranchUpdate(sysroot, { ...options, cacheOnly: true }, job),
@@ -36,7 +38,6 @@ export async function upgrade(host: Host, options: UpgradeOptions, job: Job): Pr
   const overtaken = stopHere(settled, decide(settled, allowed), options);
   if (overtaken !== undefined) return tell(job, overtaken);
   const deployment = await deployCandidate(sysroot, settled, job);
-  noPrune[Symbol.dispose]();
   await tidyUp(sysroot, job);
   return deployedOutcome(settled, deployment, options);
 }

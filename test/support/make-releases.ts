@@ -87,6 +87,7 @@ function writeTree(tree: string, description: ReleaseDescription): void {
   }
   symlinkSync('sysroot/ostree', join(tree, 'ostree'));
   for (const [path, content] of Object.entries(description.files ?? {})) {
+    rmSync(join(tree, path), { force: true });
     if (content === null) mkdirSync(join(tree, path), { recursive: true });
     else write(path, content);
   }
