@@ -1,6 +1,15 @@
 /** The demo's host: a sysroot in a directory, and what a boot loader, a bus and systemd would do for it. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Stage } from './stage.ts';
 
@@ -10,6 +19,8 @@ export interface DemoHost {
   readonly runDir: string;
   readonly stateDir: string;
   readonly recordFile: string;
+  /** What the agent would tell the journal. */
+  readonly agentLog: string;
   /** Directory of the built executables. */
   readonly bin: string;
 }
@@ -51,48 +62,13 @@ export async function reboot(host: DemoHost, stage: Stage, count: number): Promi
   return record;
 }
 
-async function firstLine(child: ChildProcess): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    let text = '';
-    child.stdout?.setEncoding('utf8').on('data', (more: string) => {
-      text += more;
-      if (text.includes('\n')) resolve(text.split('\n')[0] ?? '');
-    });
-    child.on('error', reject);
-    child.on('exit', (status) => reject(new Error(`ended with ${status ?? 'a signal'} before it was ready: ${text}`)));
-  });
-}
-
-/** Starts a private message bus below `directory`; resolves to its address. */
-export async function startBus(directory: string): Promise<{ child: ChildProcess; address: string }> {
-  mkdirSync(directory, { recursive: true });
-  const config = join(directory, 'bus.conf');
-  writeFileSync(
-    config,
-    `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path=${directory}/bus.sock</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="false"/>
-    <allow own="*"/>
-    <allow user="*"/>
-  </policy>
-</busconfig>
-`,
-  );
-  const child = spawn('dbus-daemon', ['--nofork', '--print-address=1', `--config-file=${config}`], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  return { child, address: await firstLine(child) };
-}
-
 /** Starts the agent for the host on that bus. */
 export function startAgentProcess(host: DemoHost, address: string): ChildProcess {
   const place = ['--sysroot', host.sysroot, '--boot-record', host.recordFile, '--state-dir', host.stateDir];
-  return spawn(join(host.bin, 'atomicd'), ['--bus', address, ...place], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const log = openSync(host.agentLog, 'a');
+  const agent = spawn(join(host.bin, 'atomicd'), ['--bus', address, ...place], { stdio: ['ignore', log, log] });
+  closeSync(log);
+  return agent;
 }
 
 /** Ends a process of the demo's own and waits until it is gone. */

@@ -7,7 +7,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { serveDirectory, type FileServer } from '../support/http-server.ts';
-import { boot, reboot, startAgentProcess, startBus, stop, type DemoBoot, type DemoHost } from './demo-host.ts';
+import { startPrivateBus } from '../support/private-bus.ts';
+import { boot, reboot, startAgentProcess, stop, type DemoBoot, type DemoHost } from './demo-host.ts';
 import { findKernels } from './kernel.ts';
 import { createStage, type Stage } from './stage.ts';
 import { buildFirstTree, buildSecondTree, type TreeFacts } from './tree.ts';
@@ -34,8 +35,8 @@ function describeTree(version: string, facts: TreeFacts, kernel: string): string
 
 async function publish(play: Play, tree: string, version: string): Promise<void> {
   const metadata = `--add-metadata-string=version=${version}`;
-  await play.stage.run('ostree', ['--repo', join(play.work, 'www'), 'commit', `--branch=${branch}`, metadata, tree]);
-  await play.stage.run('ostree', ['--repo', join(play.work, 'www'), 'summary', '--update'], { quiet: true });
+  await play.stage.run('ostree', [`--repo=${join(play.work, 'www')}`, 'commit', `--branch=${branch}`, metadata, tree]);
+  await play.stage.run('ostree', [`--repo=${join(play.work, 'www')}`, 'summary', '--update'], { quiet: true });
 }
 
 async function publishVersions(play: Play): Promise<void> {
@@ -45,7 +46,7 @@ async function publishVersions(play: Play): Promise<void> {
   const tree = join(work, 'tree');
   const first = buildFirstTree(tree, older);
   stage.say(describeTree('version 1.0', first, `${older.version} (${older.origin})`));
-  await stage.run('ostree', ['--repo', join(work, 'www'), 'init', '--mode=archive']);
+  await stage.run('ostree', [`--repo=${join(work, 'www')}`, 'init', '--mode=archive']);
   await publish(play, tree, '1.0');
   const hold = join(work, 'held');
   cpSync(join(work, 'www'), hold, { recursive: true, verbatimSymlinks: true });
@@ -62,13 +63,13 @@ async function installHost(play: Play, server: FileServer): Promise<void> {
   stage.heading(`A host: laid out in a directory, version 1.0 fetched from ${server.url}`);
   mkdirSync(host.sysroot);
   const ostree = join(host.bin, 'ostree');
-  const repo = ['--repo', join(host.sysroot, 'ostree/repo')];
+  const repo = [`--repo=${join(host.sysroot, 'ostree/repo')}`];
   await stage.run(ostree, ['admin', 'init-fs', host.sysroot]);
-  await stage.run(ostree, ['admin', '--sysroot', host.sysroot, 'os-init', stateroot]);
+  await stage.run(ostree, ['admin', `--sysroot=${host.sysroot}`, 'os-init', stateroot]);
   await stage.run(ostree, [...repo, 'remote', 'add', '--no-gpg-verify', 'demo', server.url]);
   await stage.run(ostree, [...repo, 'pull', 'demo', branch]);
   const deploy = ['deploy', `--os=${stateroot}`, '--karg=root=LABEL=root', '--karg=quiet', `demo:${branch}`];
-  await stage.run(ostree, ['admin', '--sysroot', host.sysroot, ...deploy]);
+  await stage.run(ostree, ['admin', `--sysroot=${host.sysroot}`, ...deploy]);
   const record = boot(host, 1);
   writeFileSync(join(deploymentPath(host, record), 'etc/demo/greeting.conf'), 'greeting=changed on this host\n');
   stage.say('the machine "boots"; somebody edits /etc/demo/greeting.conf');
@@ -83,7 +84,7 @@ async function startAgent(play: Play, address: string): Promise<ChildProcess> {
   const agent = startAgentProcess(play.host, address);
   play.children.push(agent);
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const probe = ['--bus', address, 'host', 'status', '--json'];
+    const probe = ['host', 'status', '--json'];
     const { status } = await play.stage.run(join(bin, 'atomic'), probe, { quiet: true, expected: [0, 1] });
     if (status === 0) return agent;
     await new Promise((done) => setTimeout(done, 100));
@@ -93,7 +94,7 @@ async function startAgent(play: Play, address: string): Promise<ChildProcess> {
 
 /** Lists a commit as path -> line, so that two can be compared. */
 async function listing(play: Play, commit: string): Promise<ReadonlyMap<string, string>> {
-  const args = ['--repo', join(play.host.sysroot, 'ostree/repo'), 'ls', '-R', '-C', commit];
+  const args = [`--repo=${join(play.host.sysroot, 'ostree/repo')}`, 'ls', '-R', '-C', commit];
   const { stdout } = await play.stage.run(join(bin, 'ostree'), args, { quiet: true });
   const rows = stdout.split('\n').filter((line) => line.startsWith('-') || line.startsWith('l'));
   return new Map(rows.map((line) => [line.slice(line.indexOf(' /') + 1).split(' -> ')[0] ?? '', line]));
@@ -133,8 +134,7 @@ function check(holds: boolean, what: string): void {
 
 async function upgradeAndRollBack(play: Play, address: string): Promise<ChildProcess> {
   const { stage, work, host } = play;
-  const atomic = (...args: string[]): Promise<unknown> =>
-    stage.run(join(bin, 'atomic'), ['--bus', address, 'host', ...args]);
+  const atomic = (...args: string[]): Promise<unknown> => stage.run(join(bin, 'atomic'), ['host', ...args]);
   const first = JSON.parse(readFileSync(host.recordFile, 'utf8')) as DemoBoot;
   let agent = await startAgent(play, address);
   await atomic('status');
@@ -174,15 +174,15 @@ async function killInTheMiddle(play: Play, address: string, server: FileServer):
     if (server.log.length - seen === 200) agent?.kill('SIGKILL');
     return undefined;
   };
-  await stage.run(join(bin, 'atomic'), ['--bus', address, 'host', 'upgrade'], { expected: [1] });
+  await stage.run(join(bin, 'atomic'), ['host', 'upgrade'], { expected: [1] });
   server.mischief = () => undefined;
   check(agent?.signalCode === 'SIGKILL' || agent?.killed === true, 'the agent was killed');
   stage.say(
     'the agent was killed by SIGKILL while objects were coming in; what would boot now, and is the repository sound?',
   );
   const asked = server.log.length - seen;
-  await stage.run('ostree', ['admin', '--sysroot', host.sysroot, 'status']);
-  const repo = ['--repo', join(host.sysroot, 'ostree/repo')];
+  await stage.run('ostree', ['admin', `--sysroot=${host.sysroot}`, 'status']);
+  const repo = [`--repo=${join(host.sysroot, 'ostree/repo')}`];
   await stage.run('ostree', [...repo, 'fsck', '--quiet']);
   await stage.run(join(bin, 'ostree'), [...repo, 'fsck']);
   play.boots += 1;
@@ -191,11 +191,11 @@ async function killInTheMiddle(play: Play, address: string, server: FileServer):
   stage.say('the same command again goes on where it was stopped');
   const again = await startAgent(play, address);
   const resumed = server.log.length;
-  await stage.run(join(bin, 'atomic'), ['--bus', address, 'host', 'upgrade']);
+  await stage.run(join(bin, 'atomic'), ['host', 'upgrade']);
   stage.say(`requests: ${asked} before the kill, ${server.log.length - resumed} after it`);
   const { record: third, agent: last } = await restart(play, again, address);
   check(third.deployment !== record.deployment, 'version 3.0 is booted in the end');
-  await stage.run(join(bin, 'atomic'), ['--bus', address, 'host', 'status']);
+  await stage.run(join(bin, 'atomic'), ['host', 'status']);
   await stop(last);
 }
 
@@ -205,6 +205,7 @@ async function play(work: string): Promise<void> {
     runDir: join(work, 'run'),
     stateDir: join(work, 'state'),
     recordFile: join(work, 'boot-record.json'),
+    agentLog: join(work, 'agent.log'),
     bin,
   };
   const stage = createStage(
@@ -223,12 +224,15 @@ async function play(work: string): Promise<void> {
     await using server = await serveDirectory(join(work, 'www'));
     await installHost(scene, server);
     stage.heading('The agent on a message bus of its own, and what it says');
-    const bus = await startBus(join(work, 'bus'));
-    scene.children.push(bus.child);
+    await using bus = await startPrivateBus();
+    // What the commands of the demo take for the system's bus.
+    process.env['DBUS_SYSTEM_BUS_ADDRESS'] = bus.address;
     await upgradeAndRollBack(scene, bus.address);
     await killInTheMiddle(scene, bus.address, server);
     stage.heading('Where to look');
-    stage.say('boot entries: $DEMO/sysroot/boot/loader/entries, deployments: $DEMO/sysroot/ostree/deploy/demo/deploy');
+    stage.say(
+      'boot entries: $DEMO/sysroot/boot/loader/entries, deployments: $DEMO/sysroot/ostree/deploy/demo/deploy; agent: $DEMO/agent.log',
+    );
     stage.say('Set ATOMIC_DEMO_KEEP=1 to keep $DEMO; every command above can then be run again by hand.');
   } finally {
     await end();
