@@ -1,4 +1,4 @@
-import { AtomicError, type Checksum, type Job } from '../base/index.ts';
+import { AtomicError, isAtomicError, type Checksum, type Job } from '../base/index.ts';
 import {
   compareBytes,
   encodeCommit,
@@ -10,7 +10,7 @@ import {
   type VariantDict,
 } from '../format/index.ts';
 import { Dir, ingestTree, systemClock, type TreeListing } from '../platform/index.ts';
-import { requireFreeSpace } from './free-space.ts';
+import { freeSpaceBudget, noSpace } from './free-space.ts';
 import { createBreather } from './breather.ts';
 import { readRef } from './refs.ts';
 import type { Repo } from './repo.ts';
@@ -51,19 +51,17 @@ export interface CommitResult {
 
 /**
  * Commits a directory: durable on return, with the branch naming it. Files whose content the repo has are not written
- * again; an unchanged directory still gives a new commit (its timestamp differs). Throws `NoSpace` before anything becomes
- * part of the repo when the reserve would be touched. OSTree repository format: commit from a directory.
+ * again; an unchanged directory still gives a new commit (its timestamp differs). Throws `NoSpace` before new content that
+ * would touch the reserve is written. OSTree repository format: commit from a directory.
  */
 export async function commitDirectory(repo: Repo, options: CommitDirectoryOptions, job: Job): Promise<CommitResult> {
   const staging = await beginStaging(repo, job);
   try {
-    requireFreeSpace(repo, 0n);
     job.report({ kind: 'phase', text: 'Writing files' });
     const listing = await ingest(staging, options, job);
     job.report({ kind: 'phase', text: 'Writing directories' });
     const root = await writeDirectories(staging, listing, job);
     const checksum = writeCommit(staging, root, options);
-    requireFreeSpace(repo, 0n);
     await staging.publish(options.branch === undefined ? undefined : new Map([[options.branch, checksum]]));
     return { checksum, stats: listing.stats };
   } catch (error) {
@@ -75,19 +73,25 @@ export async function commitDirectory(repo: Repo, options: CommitDirectoryOption
 async function ingest(staging: Staging, options: CommitDirectoryOptions, job: Job): Promise<TreeListing> {
   const { repo } = staging;
   using source = Dir.open(options.source);
-  return await ingestTree(
-    {
-      source,
-      objects: repo.objects,
-      staging: staging.dir,
-      mode: repo.mode,
-      zlibLevel: repo.settings.zlibLevel,
-      canonicalPermissions: options.canonicalPermissions ?? false,
-      ...(options.owner === undefined ? {} : { owner: options.owner }),
-      skipXattrs: options.skipXattrs === true || repo.settings.disableXattrs,
-    },
-    { signal: job.signal, onProgress: (done) => job.report({ kind: 'count', done, unit: 'files' }) },
-  );
+  const budget = freeSpaceBudget(repo);
+  const request = {
+    source,
+    objects: repo.objects,
+    staging: staging.dir,
+    mode: repo.mode,
+    zlibLevel: repo.settings.zlibLevel,
+    canonicalPermissions: options.canonicalPermissions ?? false,
+    ...(options.owner === undefined ? {} : { owner: options.owner }),
+    skipXattrs: options.skipXattrs === true || repo.settings.disableXattrs,
+    maxNewBytes: budget < 0n ? 0n : budget,
+  };
+  const onProgress = (done: number): void => job.report({ kind: 'count', done, unit: 'files' });
+  try {
+    return await ingestTree(request, { signal: job.signal, onProgress });
+  } catch (error) {
+    if (isAtomicError(error, 'NoSpace')) throw noSpace(repo, budget, `the new files of ${options.source} need more`);
+    throw error;
+  }
 }
 
 /** The two objects of a directory. */

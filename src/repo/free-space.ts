@@ -19,15 +19,20 @@ export function freeSpaceBudget(repo: Repo): bigint {
 /** Throws `NoSpace` unless `neededBytes` of file content can be written without touching the reserve of the repo. */
 export function requireFreeSpace(repo: Repo, neededBytes: bigint): void {
   const budget = freeSpaceBudget(repo);
-  if (budget > 0n && neededBytes <= budget) return;
+  if (neededBytes > 0n && neededBytes > budget) throw noSpace(repo, budget, `${neededBytes} bytes are needed`);
+}
+
+/** The refusal to write content that would touch the reserve; `needed` is a clause that says how much it would be. */
+export function noSpace(repo: Repo, budget: bigint, needed: string): AtomicError {
   const { reserve } = repo.settings;
   const key = 'bytes' in reserve ? 'min-free-space-size' : 'min-free-space-percent';
   const value = 'bytes' in reserve ? `${reserve.bytes >> 20n}MB` : `${reserve.percent}`;
-  throw new AtomicError(
+  const left = budget < 0n ? 0n : budget;
+  return new AtomicError(
     'NoSpace',
-    `Not enough space for repo ${repo.path}: ${neededBytes} bytes needed, ${budget < 0n ? 0n : budget} left above the reserve (${key}=${value})`,
+    `Not enough space for repo ${repo.path}: ${needed}, ${left} are left above the reserve (${key}=${value})`,
     {
-      facts: { path: repo.path, neededBytes: Number(neededBytes), budgetBytes: Number(budget) },
+      facts: { path: repo.path, budgetBytes: Number(left), reserve: `${key}=${value}` },
       hint: `Free some space (for example \`ostree prune --repo=${repo.path} --refs-only\`), or lower core.${key} in ${repo.path}/config.`,
     },
   );

@@ -86,7 +86,7 @@ export class Staging implements AsyncDisposable {
     try {
       if (this.dir.list().length > 0) {
         if (repo.settings.fsync) syncFilesystem(repo.dir);
-        await publishStaging({ staging: this.dir, objects: repo.objects });
+        await publishStaging({ staging: this.dir, objects: repo.objects, fsync: repo.settings.fsync });
       }
       await repo.dir.removeTree(`tmp/${this.#name}`);
       await cleanTmp(repo);

@@ -19,6 +19,7 @@ export interface FileEntry {
   readonly checksum: Checksum;
 }
 
+/** What a commit holds at a path. */
 export type TreeEntry = DirectoryEntry | FileEntry;
 
 /** As many symlinks as Linux follows in one path. */

@@ -120,10 +120,13 @@ describe.each(['bare', 'archive'] as const)('a commit in a repo of mode %s', (mo
 });
 
 describe('commitDirectory', () => {
-  it('refuses before writing when the reserve is touched, and leaves nothing', async () => {
+  it('refuses new content that would touch the reserve, and leaves nothing of it', async () => {
     const { repo, temp } = await makeRepo();
     updateRepoConfig(repo, (config) => config.set('core', 'min-free-space-size', '900000TB'));
     using full = openRepo(repo.path);
+    const unchanged = { source: join(temp, 'source'), branch: 'unchanged' };
+    expect((await commitDirectory(full, unchanged, job)).stats.newObjects).toBe(0);
+    writeFileSync(join(temp, 'source/new'), 'new');
     const hint = expect.stringContaining('min-free-space-size') as unknown;
     await expect(commitDirectory(full, { source: join(temp, 'source'), branch: 'x' }, job)).rejects.toThrow(
       expect.objectContaining({ code: 'NoSpace', hint }) as Error,
