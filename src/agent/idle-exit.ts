@@ -12,10 +12,10 @@ export class IdleExit {
     this.#onIdle = onIdle;
   }
 
-  /** Something happened: the wait begins anew, or not at all while the agent is busy. */
+  /** Something happened: the wait begins anew. Who is busy when it is over waits once more. */
   touch(): void {
     this.stop();
-    if (this.#delayMs === 0 || this.#isBusy()) return;
+    if (this.#delayMs === 0) return;
     this.#timer = setTimeout(() => {
       if (this.#isBusy()) this.touch();
       else this.#onIdle();

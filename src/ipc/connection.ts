@@ -8,8 +8,10 @@ import { fromWireFailure } from './wire-errors.ts';
 export const maxMessageBytes = 128 * 1024 * 1024;
 /** What a stranger may send us in one message: our largest request is a few kilobytes of options. */
 export const maxRequestBytes = 1024 * 1024;
-/** A peer that reads so slowly that this much waits for it is cut, so that it costs memory once and not for ever. */
+/** A bus daemon that does not take this much is stuck. */
 const maxQueuedBytes = 64 * 1024 * 1024;
+/** Anybody may connect to a transaction and not read: what waits for one stranger is bounded by minutes of progress. */
+export const maxQueuedForPeerBytes = 4 * 1024 * 1024;
 /** The default of other D-Bus libraries. */
 const defaultTimeoutMs = 25_000;
 
@@ -33,10 +35,11 @@ export interface CallOptions {
 /** A message before it has its serial. */
 export type OutgoingMessage = Omit<WireMessage, 'serial'>;
 
-/** Bytes read past the handshake, and how large one incoming message may be. */
+/** Bytes read past the handshake, how large one incoming message may be, and how much may wait to be read. */
 export interface ConnectionOptions {
   readonly firstBytes?: Buffer;
   readonly limitBytes?: number;
+  readonly queueBytes?: number;
 }
 
 interface Pending {
@@ -52,6 +55,7 @@ export class Connection {
   readonly closed: Promise<AtomicError | undefined>;
   readonly #socket: Socket;
   readonly #limitBytes: number;
+  readonly #queueBytes: number;
   readonly #pending = new Map<number, Pending>();
   readonly #signalListeners = new Set<(message: WireMessage) => void>();
   readonly #callListeners = new Set<(message: WireMessage) => void>();
@@ -66,6 +70,7 @@ export class Connection {
   constructor(socket: Socket, options: ConnectionOptions = {}) {
     this.#socket = socket;
     this.#limitBytes = options.limitBytes ?? maxMessageBytes;
+    this.#queueBytes = options.queueBytes ?? maxQueuedBytes;
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#finish();
@@ -91,12 +96,15 @@ export class Connection {
   send(message: OutgoingMessage): number {
     this.#serial = (this.#serial % 0xffff_fffe) + 1;
     if (this.ended) return this.#serial;
+    if (this.#socket.writableLength > this.#queueBytes) {
+      this.destroy('the other side does not read');
+      return this.#serial;
+    }
     const bytes = encodeMessage({ ...message, serial: this.#serial });
     // What is sent in one turn leaves in one packet: several changes of properties reach a watcher together.
     this.#socket.cork();
     queueMicrotask(() => this.#socket.uncork());
     this.#socket.write(bytes);
-    if (this.#socket.writableLength > maxQueuedBytes) this.destroy('The other side does not read');
     return this.#serial;
   }
 

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { AtomicError } from '../base/index.ts';
 import { flags, sys } from '../platform/index.ts';
 import { addressOf } from './address.ts';
-import { Connection, maxRequestBytes } from './connection.ts';
+import { Connection, maxQueuedForPeerBytes, maxRequestBytes } from './connection.ts';
 import { SaslServer } from './sasl.ts';
 
 /** A client authenticates in milliseconds; one that does not may not hold a connection. */
@@ -100,7 +100,11 @@ export class PeerServer {
       clearTimeout(timer);
       socket.off('data', feed);
       socket.pause();
-      const connection = new Connection(socket, { firstBytes: step.rest, limitBytes: maxRequestBytes });
+      const connection = new Connection(socket, {
+        firstBytes: step.rest,
+        limitBytes: maxRequestBytes,
+        queueBytes: maxQueuedForPeerBytes,
+      });
       this.#options.onPeer({ connection, ...credentials });
     };
     socket.on('data', feed);

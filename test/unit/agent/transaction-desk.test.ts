@@ -388,6 +388,33 @@ describe('clients of the socket', () => {
     expect(await client.finished).toMatchObject({ success: true });
   });
 
+  it('that do not read are cut, and hold nobody up', async () => {
+    const bench = makeBench();
+    const line = 'x'.repeat(60_000);
+    const address = await bench.desk.begin(
+      bench.request(async (job) => {
+        for (let count = 0; count < 200; count += 1) {
+          job.report({ kind: 'note', text: line });
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        return done;
+      }),
+    );
+    const sleeper = connect(join(bench.directory, 'transaction.sock'));
+    sleeper.on('error', () => undefined);
+    sleeper.write('\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n');
+    sleeper.pause();
+    const { client, events } = await open(address);
+    await client.start();
+    expect(await client.finished).toEqual({ success: true, error: '' });
+    expect(events).toHaveLength(200);
+    await expect.poll(() => bench.desk.busy).toBe(true);
+    await client.close();
+    // Only the sleeper was left, and it is gone.
+    await expect.poll(() => bench.desk.busy).toBe(false);
+    sleeper.destroy();
+  });
+
   it('are told everything: thirty of them', async () => {
     const bench = makeBench();
     const { work, finish } = steerable();
