@@ -6,8 +6,11 @@ export interface MergeDeployments {
   readonly stateroot: string;
   /** First in the list of the stateroot: origin and kernel arguments chain on it. */
   readonly originMerge: Deployment;
-  /** The running system if it is of this stateroot, else `originMerge`: /etc comes from it. */
-  readonly configMerge: Deployment;
+  /**
+   * The running system if it is of this stateroot, else the first that can boot: /etc comes from it. `undefined` where
+   * the stateroot has nothing but a staged deployment, which has no /etc of its own yet.
+   */
+  readonly configMerge: Deployment | undefined;
 }
 
 /**
@@ -22,10 +25,11 @@ export function chooseMergeDeployments(loaded: DeploymentList, named: string | u
       hint: 'Lay out the first one with `ostree admin deploy`.',
     });
   }
-  const originMerge = deployments.find((deployment) => deployment.stateroot === stateroot);
+  const ours = deployments.filter((deployment) => deployment.stateroot === stateroot);
+  const [originMerge] = ours;
   if (originMerge === undefined) {
     throw new AtomicError('StaterootNotFound', `OS name "${stateroot}" not found`, { facts: { stateroot } });
   }
-  const configMerge = booted?.stateroot === stateroot ? booted : originMerge;
+  const configMerge = ours.find(({ booted }) => booted) ?? ours.find(({ staged }) => !staged);
   return { stateroot, originMerge, configMerge };
 }

@@ -6,6 +6,7 @@ import { type DeploymentList, loadDeployments, openSysroot, type Sysroot } from 
 
 import { ensureCommit, findBranchTip, findRevision } from './candidate.ts';
 import { decideSource, type Source, type Weighed } from './decide.ts';
+import { findEtcConflicts } from './etc-preview.ts';
 import type { Host } from './host.ts';
 import { chooseMergeDeployments, type MergeDeployments } from './merge-deployments.ts';
 import { estimateMissing } from './missing.ts';
@@ -101,9 +102,10 @@ async function completePlan(sysroot: Sysroot, choice: Choice, job: Job): Promise
   const { checksum, remote, originMerge } = choice;
   const commit = await ensureCommit(repo, { remote, checksum }, job);
   const complete = hasObject(repo, 'commit', checksum) && !isPartial(repo, checksum);
+  const sides = { merge: choice.configMerge, checksum };
   return {
     ...choice,
-    etcConflicts: undefined,
+    etcConflicts: complete ? await findEtcConflicts(sysroot, sides, job) : undefined,
     candidate: commitInfo(sysroot, checksum),
     current: commitInfo(sysroot, originMerge.checksum),
     complete,

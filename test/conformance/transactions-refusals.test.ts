@@ -92,10 +92,12 @@ describe('a tree that cannot be deployed', () => {
     const refused = upgrade(machine.host, {}, job);
     await expect(refused).rejects.toMatchObject({ code: 'EtcConflict' });
     await expect(refused).rejects.toThrow(/newly defaults to directory 'vendor.conf'/);
+    const { update } = await upgrade(machine.host, { cacheOnly: true, checkOnly: true }, job);
+    expect(update).toMatchObject({ available: true, etcConflicts: ['/etc/vendor.conf'] });
     expect(machine.order()).toEqual([`${booted ? '*' : ''}${machine.first}`]);
     expectAgreement(machine);
     writeFileSync(local, 'version=1\n');
-    await upgrade(machine.host, {}, job);
+    expect((await upgrade(machine.host, {}, job)).update?.etcConflicts).toEqual([]);
     await machine.reboot();
     expect(machine.read('etc/vendor.conf/part')).toBe('x');
     expectAgreement(machine);
