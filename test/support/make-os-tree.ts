@@ -10,6 +10,8 @@ export interface OsTreeOptions {
   readonly kernelVersion?: string;
   readonly initramfs?: string | undefined;
   readonly etc?: Readonly<Record<string, string>>;
+  /** Where `etc` goes: `etc` for a tree as a package manager makes it. */
+  readonly etcAt?: 'usr/etc' | 'etc';
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -23,19 +25,23 @@ export const defaultEtc: Readonly<Record<string, string>> = {
 
 /** Writes a tree into the empty (or absent) directory `path`. */
 export function makeOsTree(path: string, options: OsTreeOptions = {}): void {
-  const { version = '1', kernelVersion = '6.1.0-test' } = options;
+  const { version = '1', kernelVersion = '6.1.0-test', etcAt = 'usr/etc' } = options;
   const kernel = 'kernel' in options ? options.kernel : 'kernel 1\n';
   const initramfs = 'initramfs' in options ? options.initramfs : 'initramfs 1\n';
-  for (const directory of ['usr/bin', 'usr/etc', 'usr/lib/modules', 'var', 'sysroot', 'proc', 'boot']) {
+  for (const directory of ['usr/bin', etcAt, 'usr/lib/modules', 'var', 'sysroot', 'proc', 'boot']) {
     mkdirSync(join(path, directory), { recursive: true });
   }
   symlinkSync('sysroot/ostree', join(path, 'ostree'));
   symlinkSync('usr/bin', join(path, 'bin'));
-  write(path, 'usr/lib/os-release', `NAME="Test OS"\nID=testos\nVERSION_ID=${version}\nPRETTY_NAME="Test OS ${version}"\n`);
+  write(
+    path,
+    'usr/lib/os-release',
+    `NAME="Test OS"\nID=testos\nVERSION_ID=${version}\nPRETTY_NAME="Test OS ${version}"\n`,
+  );
   write(path, 'usr/bin/tool', `#!/bin/sh\necho ${version}\n`);
   chmodSync(join(path, 'usr/bin/tool'), 0o755);
   write(path, 'usr/share/empty', '');
-  for (const [name, text] of Object.entries({ ...defaultEtc, ...options.etc })) write(path, `usr/etc/${name}`, text);
+  for (const [name, text] of Object.entries({ ...defaultEtc, ...options.etc })) write(path, `${etcAt}/${name}`, text);
   for (const [name, text] of Object.entries(options.files ?? {})) write(path, name, text);
   const modules = `usr/lib/modules/${kernelVersion}`;
   if (kernel !== undefined) write(path, `${modules}/vmlinuz`, kernel);

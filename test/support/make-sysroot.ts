@@ -3,7 +3,7 @@
  * fake /run, and a boot record, so that staging, finalizing and the completion of a boot run without a machine.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createJob, type Checksum, type Job } from '../../src/base/index.ts';
 import { parseOrigin, variant } from '../../src/format/index.ts';
@@ -83,8 +83,8 @@ export class TestHost {
   /** Builds a tree and commits it to the host's own repo; the ref names it afterwards. */
   async commit(tree: OsTreeOptions = {}, job: Job = createJob()): Promise<Checksum> {
     this.#trees += 1;
-    const source = join(this.#treesDir, String(this.#trees));
-    mkdirSync(source, { recursive: true });
+    mkdirSync(this.#treesDir, { recursive: true });
+    const source = mkdtempSync(join(this.#treesDir, 'tree-'));
     makeOsTree(source, tree);
     using sysroot = this.open();
     const { checksum } = await commitDirectory(

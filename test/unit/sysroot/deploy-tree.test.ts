@@ -7,7 +7,11 @@ import { deployTree, type DeployOptions, type NewDeployment } from '../../../src
 import { makeSysroot, type TestHost } from '../../support/make-sysroot.ts';
 import { makeTempDir } from '../../support/temp-dir.ts';
 
-async function deploy(host: TestHost, checksum: Checksum, options: Partial<DeployOptions> = {}): Promise<NewDeployment> {
+async function deploy(
+  host: TestHost,
+  checksum: Checksum,
+  options: Partial<DeployOptions> = {},
+): Promise<NewDeployment> {
   using sysroot = host.open();
   const origin = parseOrigin('[origin]\nrefspec=test/os\n');
   return await deployTree(sysroot, { stateroot: 'testos', checksum, origin, ...options }, createJob());
@@ -60,7 +64,9 @@ describe('deployTree', () => {
 
   it('carries unknown keys of the origin through, but no pin', async () => {
     const host = await makeSysroot(makeTempDir(), { deployments: 0 });
-    const origin = parseOrigin('[origin]\nrefspec=test/os\nfuture-key=1\n\n[libostree-transient]\npinned=true\n\n[other]\nx=y\n');
+    const origin = parseOrigin(
+      '[origin]\nrefspec=test/os\nfuture-key=1\n\n[libostree-transient]\npinned=true\n\n[other]\nx=y\n',
+    );
     const made = await deploy(host, await host.commit(), { origin });
     const text = readFileSync(join(host.path, `${made.path}.origin`), 'utf8');
     expect(text).toContain('future-key=1');
@@ -79,9 +85,11 @@ describe('deployTree', () => {
 
   it('moves a tree’s /etc to where defaults belong', async () => {
     const host = await makeSysroot(makeTempDir(), { deployments: 0 });
-    const checksum = await host.commit({ etc: {}, files: {} });
+    const checksum = await host.commit({ etcAt: 'etc' });
     const made = await deploy(host, checksum);
-    expect(readdirSync(join(host.path, made.path, 'etc'))).toEqual(readdirSync(join(host.path, made.path, 'usr/etc')));
+    for (const place of ['etc', 'usr/etc']) {
+      expect(readdirSync(join(host.path, made.path, place))).toEqual(['a.conf', 'b.conf', 'dir', 'os-name']);
+    }
   });
 
   it('stops when it is cancelled and leaves nothing', async () => {
@@ -90,7 +98,9 @@ describe('deployTree', () => {
     using sysroot = host.open();
     const job = createJob({ signal: AbortSignal.abort() });
     const origin = parseOrigin('');
-    await expect(deployTree(sysroot, { stateroot: 'testos', checksum, origin }, job)).rejects.toMatchObject({ code: 'Cancelled' });
+    await expect(deployTree(sysroot, { stateroot: 'testos', checksum, origin }, job)).rejects.toMatchObject({
+      code: 'Cancelled',
+    });
     expect(left(host)).toEqual([]);
   });
 });

@@ -56,7 +56,7 @@ describe('rolling back', () => {
 
   it('removes nothing, and what the running configuration names least of all', async () => {
     const host = await makeSysroot(makeTempDir(), { deployments: 2 });
-    const before = readdirSync(join(host.path, 'boot'), { recursive: true });
+    const before = readdirSync(join(host.path, 'boot'), { encoding: 'utf8', recursive: true });
     await rollback(host);
     expect(readdirSync(join(host.path, 'boot'), { recursive: true })).toEqual(expect.arrayContaining(before));
   });
@@ -104,7 +104,10 @@ describe('the list of deployments', () => {
     using sysroot = host.open();
     const [, second] = loadDeployments(sysroot).deployments;
     await sysroot.dir.removeTree(second?.path ?? '');
-    expect(loadDeployments(sysroot)).toMatchObject({ deployments: [{ index: 0 }], notes: [expect.stringContaining('is missing')] });
+    expect(loadDeployments(sysroot)).toMatchObject({
+      deployments: [{ index: 0 }],
+      notes: [expect.stringContaining('is missing')],
+    });
   });
 
   it('keeps a deployment whose origin is damaged or missing, following nothing', async () => {
@@ -140,7 +143,9 @@ describe('the list of deployments', () => {
     const host = await makeSysroot(makeTempDir(), { deployments: 2 });
     using sysroot = host.open();
     const list = loadDeployments(sysroot).deployments;
-    await expect(writeDeployments(sysroot, list.slice(1), createJob())).rejects.toMatchObject({ code: 'InvalidArgument' });
+    await expect(writeDeployments(sysroot, list.slice(1), createJob())).rejects.toMatchObject({
+      code: 'InvalidArgument',
+    });
     using offline = openSysroot(host.path);
     await expect(writeDeployments(offline, [], createJob())).rejects.toMatchObject({ code: 'InvalidArgument' });
     expect(await writeDeployments(sysroot, list, createJob())).toBe('none');
@@ -161,7 +166,9 @@ describe('cleaning up', () => {
   it('says that nothing was removed when there was nothing', async () => {
     const host = await makeSysroot(makeTempDir());
     using sysroot = host.open();
-    expect(await cleanup(sysroot, { pending: true, rollback: true, base: true }, createJob())).toMatchObject({ removed: [] });
+    expect(await cleanup(sysroot, { pending: true, rollback: true, base: true }, createJob())).toMatchObject({
+      removed: [],
+    });
   });
 
   it('removes the rollback from the list, and from disk once no boot configuration in use names it', async () => {
@@ -193,7 +200,9 @@ describe('cleaning up', () => {
     symlinkSync('loader.1', join(host.path, 'boot/loader.tmp'));
     using sysroot = host.open();
     await cleanup(sysroot, { base: true }, createJob());
-    expect(readdirSync(directory).filter((name) => /^([ab]|notes)/.test(name) && !name.startsWith('b1'))).toContain('notes');
+    expect(readdirSync(directory).filter((name) => /^([ab]|notes)/.test(name) && !name.startsWith('b1'))).toContain(
+      'notes',
+    );
     expect(readdirSync(directory)).not.toContain(`${'a'.repeat(64)}.0`);
     expect(readdirSync(directory)).not.toContain(`${'b'.repeat(64)}.3.origin`);
     expect(readdirSync(join(host.path, 'boot'))).not.toContain('loader.tmp');
@@ -254,7 +263,9 @@ describe('opening a sysroot', () => {
     using sysroot = host.open();
     {
       using _lock = await lockSysroot(sysroot, createJob());
-      await expect(lockSysroot(sysroot, createJob(), { timeoutMs: 0 })).rejects.toMatchObject({ code: 'UpdateInProgress' });
+      await expect(lockSysroot(sysroot, createJob(), { timeoutMs: 0 })).rejects.toMatchObject({
+        code: 'UpdateInProgress',
+      });
     }
     using _again = await lockSysroot(sysroot, createJob(), { timeoutMs: 0 });
     expect(readdirSync(join(host.path, 'ostree'))).toContain('lock');

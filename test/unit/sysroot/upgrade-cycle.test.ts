@@ -2,9 +2,17 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createJob, type JobEvent } from '../../../src/base/index.ts';
-import { decodeStagedRecord, encodeStagedRecord } from '../../../src/format/index.ts';
+import { decodeStagedRecord, encodeStagedRecord, parseOrigin } from '../../../src/format/index.ts';
 import { listRefs } from '../../../src/repo/index.ts';
-import { finalizeStaged, loadDeployments, setStagedLocked, type Deployment } from '../../../src/sysroot/index.ts';
+import {
+  deployTree,
+  finalizeStaged,
+  loadDeployments,
+  openSysroot,
+  setStagedLocked,
+  stageDeployment,
+  type Deployment,
+} from '../../../src/sysroot/index.ts';
 import { followDefaultEntry, makeSysroot, type TestHost } from '../../support/make-sysroot.ts';
 import { makeTempDir } from '../../support/temp-dir.ts';
 
@@ -89,10 +97,12 @@ describe('staging', () => {
 
   it('is refused where nothing of the sysroot runs', async () => {
     const host = await makeSysroot(makeTempDir(), { booted: false });
-    host.boot = { bootId: 'x', runDir: host.runDir };
-    const made = host.upgrade(version2);
-    // Without a booted deployment the builder writes at once, so the record is what tells.
-    await made;
+    const checksum = await host.commit(version2);
+    using offline = host.open();
+    const made = await deployTree(offline, { stateroot: 'testos', checksum, origin: parseOrigin('') }, createJob());
+    await expect(stageDeployment(offline, made, createJob())).rejects.toMatchObject({ code: 'NotBooted' });
+    using elsewhere = openSysroot(host.path, { bootId: 'x', runDir: host.runDir, deployment: 'testos/other' });
+    await expect(stageDeployment(elsewhere, made, createJob())).rejects.toMatchObject({ code: 'NotBooted' });
     expect(existsSync(recordOf(host))).toBe(false);
   });
 });
