@@ -27,6 +27,8 @@ type Verb = CrashRequest['verb'];
 interface Act {
   readonly name: string;
   readonly verb: Verb;
+  /** Run again when it was done already, this verb goes back: rollback twice is where one began. */
+  readonly toggles?: boolean;
   /** Brings the host from "release 1 is booted, release 2 published" to where the verb starts. */
   readonly prepare: (host: FollowingHost, run: (verb: Verb) => Promise<void>) => Promise<void>;
 }
@@ -55,6 +57,7 @@ const acts: readonly Act[] = [
   {
     name: 'rollback',
     verb: 'rollback',
+    toggles: true,
     prepare: async (host, run) => {
       await run('upgrade');
       await host.reboot();
@@ -147,10 +150,10 @@ describe.each(acts)('SIGKILL at every call of $name', (act) => {
 
       const crashAt = async (point: number, directory: string): Promise<void> => {
         const record = setUp(scene, directory);
-        const end = await runChild(program, { ...requestFor(act.verb, record, directory), crashAt: point });
+        const killed = await runChild(program, { ...requestFor(act.verb, record, directory), crashAt: point });
         const left = await judge(sysroot(directory), record);
         const where = `SIGKILL before call ${point} of ${calls}`;
-        expect({ where, signal: end.signal }).toEqual({ where, signal: 'SIGKILL' });
+        expect({ where, signal: killed.signal }).toEqual({ where, signal: 'SIGKILL' });
         expect({ where, faults: left.faults }).toEqual({ where, faults: [] });
         expect([stateOf(before), stateOf(after)], where).toContain(stateOf(left));
         for (const name of left.list) {
@@ -161,7 +164,8 @@ describe.each(acts)('SIGKILL at every call of $name', (act) => {
         totals[stateOf(left) === stateOf(before) ? 'old' : 'new'] += 1;
         await mustRun(requestFor(act.verb, record, directory));
         const again = await judge(sysroot(directory), record);
-        expect({ where, ...again }).toEqual({ where, ...after });
+        const end = act.toggles === true && stateOf(left) === stateOf(after) ? before : after;
+        expect({ where, ...again }).toEqual({ where, ...end });
       };
 
       let next = 1;

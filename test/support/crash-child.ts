@@ -78,4 +78,4 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify(reply)}\n`);
 }
 
-await main();
+void main();
