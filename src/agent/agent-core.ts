@@ -104,6 +104,7 @@ export class AgentCore {
     await this.closed;
   }
 
+  /** The desk sees the agent only through these functions, so that it can be tested without one. */
   #createDesk(): TransactionDesk {
     const { host, runDir, startDeadlineMs = 30_000, lingerMs = 30_000 } = this.#options;
     return new TransactionDesk({
@@ -128,6 +129,10 @@ export class AgentCore {
     }
   }
 
+  /**
+   * What a transaction did is read and told, also when it failed: a part of it may have been done. Throws if the host cannot be
+   * read any more, after telling what else changed.
+   */
   async #completeTransaction(): Promise<void> {
     try {
       this.#readModel();
@@ -143,6 +148,7 @@ export class AgentCore {
     this.#idle.touch();
   }
 
+  /** Looks at one time stamp; reads everything only if it moved. An unreadable sysroot leaves the last model in place. */
   #refreshIfChanged(): void {
     try {
       if (readStamp(this.#options.host) !== this.#model.stamp) this.#reload();
@@ -171,12 +177,14 @@ export class AgentCore {
     this.#notify(`STATUS=clients=${this.#clients.count}; ${doing}`);
   }
 
+  /** Brings the bus in step with the model; safe to call when nothing changed. */
   #publish(): void {
     const objects = new Map<string, readonly ServedInterface[]>([[sysrootPath, [this.#sysroot()]]]);
     for (const one of this.#model.stateroots.values()) objects.set(one.path, this.#os(one));
     this.#published.sync(objects);
   }
 
+  /** The Sysroot object. Its properties are read when asked for, so they are those of the present model. */
   #sysroot(): ServedInterface {
     return {
       contract: sysrootInterface,
@@ -195,6 +203,7 @@ export class AgentCore {
     };
   }
 
+  /** An OS object. It outlives models: what it shows is looked up by the stateroot's name each time. */
   #os(one: StaterootModel): readonly ServedInterface[] {
     const around = {
       host: this.#options.host,
@@ -218,6 +227,7 @@ export class AgentCore {
     ];
   }
 
+  /** The methods of Sysroot; whether the caller may was decided before. */
   async #invokeSysroot({ method, args, caller }: Invocation): Promise<readonly WireValue[]> {
     switch (method.name) {
       case 'RegisterClient': {
@@ -243,6 +253,7 @@ export class AgentCore {
     }
   }
 
+  /** The object path of a stateroot, of the booted one for an empty name; `NotFound` naming what there is. */
   #findOs(name: string): string {
     const wanted = name === '' ? this.#model.bootedStateroot : name;
     if (wanted === undefined)
@@ -254,6 +265,7 @@ export class AgentCore {
     });
   }
 
+  /** True while somebody counts on this very process. */
   #isBusy(): boolean {
     return this.#clients.count > 0 || this.#desk.busy || (this.#front?.peerCount ?? 0) > 0;
   }

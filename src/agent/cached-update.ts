@@ -38,6 +38,7 @@ export function writeCachedUpdate(host: Host, update: UpdateInfo, booted: string
   else root.writeFile(path, encodeVariant('a{sv}', asVariantDict(describeUpdate(update, base))), 0o644);
 }
 
+/** The dictionary clients know, without keys of a deployment: an `id` would make a page take it for one. */
 function describeUpdate(update: UpdateInfo, base: string): WireDict {
   const { candidate } = update;
   return wireDict({
@@ -57,6 +58,7 @@ function describeUpdate(update: UpdateInfo, base: string): WireDict {
   });
 }
 
+/** The stored dictionary; empty if it is missing or cannot be read. */
 function readFile(host: Host, stateroot: string): WireDict {
   try {
     using root = Dir.open('/');
@@ -69,6 +71,7 @@ function readFile(host: Host, stateroot: string): WireDict {
   }
 }
 
+/** One file per stateroot, beside the history. */
 function relativePath(host: Host, stateroot: string): string {
   return `${host.stateDir.replace(/^\/+/, '')}/cached-update/${stateroot}.gv`;
 }

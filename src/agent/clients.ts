@@ -57,6 +57,7 @@ export class Clients {
     return `caller ${caller.sender ?? `uid:${uid}`}`;
   }
 
+  /** Does nothing for who is not registered, so vanishing and unregistering may come in any order. */
   #forget(key: string | Connection): void {
     const client = this.#clients.get(key);
     if (!this.#clients.delete(key)) return;
@@ -65,6 +66,7 @@ export class Clients {
   }
 }
 
+/** On a bus a client is its unique name; on a peer socket it is the connection itself. */
 function keyOf(caller: Caller): string | Connection {
   return caller.sender ?? caller.connection;
 }

@@ -40,6 +40,7 @@ export async function openFront(listen: ListenAt, tree: ObjectTree): Promise<Fro
   return listen.kind === 'bus' ? await openBusFront(listen.address, tree) : await openPeerFront(listen.path, tree);
 }
 
+/** Answers calls before it owns the name: the first message may come together with the name. */
 async function openBusFront(address: string, tree: ObjectTree): Promise<Front> {
   const bus = await BusConnection.open(address);
   const { connection } = bus;
@@ -76,6 +77,7 @@ async function openBusFront(address: string, tree: ObjectTree): Promise<Front> {
   };
 }
 
+/** Every connection is a client of its own; signals go to all of them, as if all had asked for all. */
 async function openPeerFront(path: string, tree: ObjectTree): Promise<Front> {
   const peers = new Set<Peer>();
   const end = { resolve: (): void => undefined };

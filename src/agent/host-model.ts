@@ -61,6 +61,10 @@ export function readStamp(host: Host): string {
   return String(dir.stat('ostree/deploy')?.mtimeNs ?? 0n);
 }
 
+/**
+ * Picks the three deployments clients ask for. Default: the first one before the booted, else the booted. Rollback: the first
+ * one after it; none where nothing is booted.
+ */
 function describeStateroot(
   name: string,
   from: { readonly host: Host; readonly deployments: readonly Deployment[]; readonly dicts: readonly WireDict[] },

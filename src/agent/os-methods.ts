@@ -41,8 +41,10 @@ const methods: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['Search', async () => await Promise.resolve([[]])],
 ]);
 
+/** What to do instead of changing packages. */
 const noLayering = 'Packages are part of the OS version here: deploy a version that has them';
 
+/** The way out of each method that is not built; shown as the hint. */
 const instead: ReadonlyMap<string, string> = new Map([
   ['Rebase', 'Deploy another version of the same branch with Deploy'],
   ['UpdateDeployment', 'Use Upgrade or Deploy'],
@@ -56,12 +58,17 @@ const instead: ReadonlyMap<string, string> = new Map([
   ['DownloadUpdateRpmDiff', 'Use AutomaticUpdateTrigger with the mode check'],
 ]);
 
+/** `Upgrade(options)`: with `dry-run` a check. */
 async function callUpgrade(around: OsSurroundings, invocation: Invocation): Promise<readonly WireValue[]> {
   const options = decodeOptions(invocation.args[0]);
   const title = transactionTitle('upgrade', options, options.dryRun);
   return [await begin(around, invocation, { title, work: upgradeWork(around, options, {}) })];
 }
 
+/**
+ * `AutomaticUpdateTrigger(options)`: what the policy (or `mode`) says. Progress goes to the log unless asked for, because a timer
+ * calls this. On an offline sysroot every stateroot may be asked about.
+ */
 async function callAutomatic(around: OsSurroundings, invocation: Invocation): Promise<readonly WireValue[]> {
   const options = decodeOptions(invocation.args[0]);
   const { mode = 'auto' } = options;
@@ -103,6 +110,7 @@ function upgradeWork(
   };
 }
 
+/** `Deploy(revision, options)`: a version or checksum of the branch; older ones are welcome unless switched off. */
 async function callDeploy(around: OsSurroundings, invocation: Invocation): Promise<readonly WireValue[]> {
   const revision = wireText(invocation.args[0]);
   const options = decodeOptions(invocation.args[1]);
@@ -123,12 +131,14 @@ async function callDeploy(around: OsSurroundings, invocation: Invocation): Promi
   return [await begin(around, invocation, { title: transactionTitle('deploy', options), work })];
 }
 
+/** `Rollback(options)`: its transaction finds out whether there is anything to go back to. */
 async function callRollback(around: OsSurroundings, invocation: Invocation): Promise<readonly WireValue[]> {
   const { reboot } = decodeOptions(invocation.args[0]);
   const work = async (job: Job): Promise<Outcome> => await rollback(around.host, { reboot }, job);
   return [await begin(around, invocation, { title: 'rollback', work })];
 }
 
+/** The words of the bus for what can be cleaned. */
 const cleanupKinds: ReadonlyMap<string, 'base' | 'pending' | 'rollback' | 'repomd'> = new Map([
   ['base', 'base'],
   ['pending-deploy', 'pending'],
@@ -136,6 +146,7 @@ const cleanupKinds: ReadonlyMap<string, 'base' | 'pending' | 'rollback' | 'repom
   ['repomd', 'repomd'],
 ]);
 
+/** `Cleanup(elements)`: an unknown element refuses all of them, before anything is removed. */
 async function callCleanup(around: OsSurroundings, invocation: Invocation): Promise<readonly WireValue[]> {
   const [elements] = invocation.args;
   const names = Array.isArray(elements) ? elements.map((one: WireValue) => wireText(one)) : [];
@@ -150,6 +161,7 @@ async function callCleanup(around: OsSurroundings, invocation: Invocation): Prom
   return [await begin(around, invocation, { title: 'cleanup', work })];
 }
 
+/** Hands a request to the desk under the call's own method, object and values, by which it is told from others. */
 async function begin(
   around: OsSurroundings,
   invocation: Invocation,

@@ -87,6 +87,7 @@ export class ProgressSignals {
     } else this.finish();
   }
 
+  /** Counts become percentages; those that would not move the bar, or come too soon, are left out. 100 is always sent. */
   #count(event: CountEvent): void {
     if (event.total === undefined || event.total <= 0) return;
     const percent = Math.max(0, Math.min(100, Math.floor((event.done / event.total) * 100)));
@@ -103,6 +104,7 @@ export class ProgressSignals {
     this.#send('PercentProgress', 'su', [this.#phase, percent]);
   }
 
+  /** Keeps the newest numbers of a crowd for when the bar ends. */
   #transfer(event: TransferEvent): void {
     const nowMs = this.#clock.now().getTime();
     if (this.#open.kind !== 'transfer') {
@@ -119,6 +121,7 @@ export class ProgressSignals {
     this.#sendTransfer(event);
   }
 
+  /** Times in seconds by the agent's clock; deltas are not fetched, so their numbers are 0. */
   #sendTransfer(event: TransferEvent): void {
     const elapsedSeconds = Math.max(0, (this.#clock.now().getTime() - this.#startMs) / 1000);
     const perSecond = elapsedSeconds > 0 ? Math.round(event.transferredBytes / elapsedSeconds) : 0;

@@ -39,6 +39,7 @@ export class PublishedObjects {
     }
   }
 
+  /** Tells which interfaces go with the object. */
   #remove(path: string): void {
     const interfaces = [...(this.#known.get(path)?.keys() ?? [])];
     this.#known.delete(path);
@@ -46,6 +47,7 @@ export class PublishedObjects {
     this.#send(objectManager, 'InterfacesRemoved', 'oas', [path, interfaces]);
   }
 
+  /** One signal per interface with what differs; never a name without its value. */
   #tellChanges(path: string, before: ReadonlyMap<string, WireDict>, now: ReadonlyMap<string, WireDict>): void {
     for (const [name, dict] of now) {
       const old = before.get(name);

@@ -114,6 +114,7 @@ export class ServedTransaction {
     this.#server.cut();
   }
 
+  /** `Start` and `Cancel`. Whoever may not act is answered as a watcher, not turned away: the signals are for everybody. */
   async #invoke({ method, caller }: Invocation): Promise<readonly WireValue[]> {
     const mayAct = await this.#mayAct(caller);
     if (method.name === 'Start') {
@@ -130,6 +131,7 @@ export class ServedTransaction {
     return [];
   }
 
+  /** The user comes from the kernel, not from what the client says. */
   async #mayAct(caller: Caller): Promise<boolean> {
     const uid = await caller.uid();
     return uid === 0 || uid === this.#actions.uid;
@@ -141,10 +143,12 @@ function resend(connection: Connection, result: TransactionResult): void {
   setImmediate(() => connection.send(finished(result)));
 }
 
+/** The last signal of a transaction. */
 function finished(result: TransactionResult): OutgoingMessage {
   return signal('Finished', 'bs', [result.success, result.error]);
 }
 
+/** A signal of the object at `/`; on a peer connection nothing has a destination. */
 function signal(member: string, signature: string, body: readonly WireValue[]): OutgoingMessage {
   return { kind: 'signal', path: transactionPath, interface: transactionInterface.name, member, signature, body };
 }

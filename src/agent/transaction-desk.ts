@@ -131,6 +131,10 @@ export class TransactionDesk {
     this.#lingering?.close();
   }
 
+  /**
+   * Reserves the place and opens the socket in the background; the socket before it stops listening first, for the path is
+   * the same.
+   */
   #admit(from: { request: TransactionRequest; running: RunningTransaction; initiator: string; uid: number }): Entry {
     const { request, running, initiator, uid } = from;
     this.#lingering?.stopListening();
@@ -176,6 +180,7 @@ export class TransactionDesk {
     return entry.address;
   }
 
+  /** Turns what the work reports into signals of the socket, and notes into lines of the log. */
   #listen(
     from: { readonly request: TransactionRequest; readonly running: RunningTransaction },
     served: Promise<ServedTransaction>,
@@ -199,6 +204,7 @@ export class TransactionDesk {
     );
   }
 
+  /** Another client with the very same call gets the same socket, and counts as one who wants it. */
   async #join(entry: Entry, caller: Caller): Promise<string> {
     const { address } = await entry.served;
     this.#watch(entry, caller);
@@ -218,11 +224,13 @@ export class TransactionDesk {
     watch.catch(() => undefined);
   }
 
+  /** Ends what was admitted and never began. */
   #drop(entry: Entry, why: string): void {
     this.#around.log(`Txn ${entry.request.member} on ${entry.request.path}: ${why}; cancelling transaction`);
     entry.running.cancel();
   }
 
+  /** From the end of the work to the free place; whatever goes wrong in between, the place becomes free. */
   async #settle(entry: Entry, ended: unknown): Promise<void> {
     for (const timer of entry.timers) clearTimeout(timer);
     for (const watch of entry.watches) void watch.then((one) => one[Symbol.asyncDispose]()).catch(() => undefined);
@@ -257,6 +265,7 @@ export class TransactionDesk {
     if (reboot) void this.#reboot();
   }
 
+  /** A machine that does not go down takes transactions again. */
   async #reboot(): Promise<void> {
     try {
       await this.#around.host.reboot();
@@ -266,6 +275,7 @@ export class TransactionDesk {
     }
   }
 
+  /** Clients have time to read the end and leave; those that stay are cut. */
   #linger(served: ServedTransaction): void {
     this.#lingering = served;
     const timer = setTimeout(() => {
@@ -283,6 +293,7 @@ function isSameRequest(one: TransactionRequest, other: TransactionRequest): bool
   return one.member === other.member && one.path === other.path && sameWireValue(one.args, other.args);
 }
 
+/** An outcome, and not the error that took its place. */
 function isOutcome(ended: unknown): ended is Outcome {
   return !(ended instanceof Error) && typeof ended === 'object' && ended !== null && 'rebootRequested' in ended;
 }

@@ -115,6 +115,7 @@ export class BusConnection {
   }
 }
 
+/** Only the bus itself may say so: any client can send a signal of that name. */
 function isOwnerChange(signal: WireMessage): boolean {
   return signal.sender === driver && signal.interface === driver && signal.member === 'NameOwnerChanged';
 }

@@ -21,6 +21,7 @@ export async function openConnection(address: string): Promise<Connection> {
   return new Connection(socket);
 }
 
+/** dbus-next speaks the client's half; deadline and disconnection are ours, because it knows neither. */
 async function authenticate(socket: Socket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('no answer within 20 s')), handshakeTimeoutMs);

@@ -183,6 +183,10 @@ export class Connection {
     for (const pending of this.#pending.values()) pending.settle(reason);
   }
 
+  /**
+   * Cuts the stream into messages. Chunks are joined only when a whole message is there, so a large one costs no more than
+   * its length.
+   */
   #receive(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bufferedBytes += chunk.length;
@@ -203,6 +207,7 @@ export class Connection {
     }
   }
 
+  /** Replies nobody waits for (their call timed out) are dropped. */
   #handle(message: WireMessage): void {
     if (message.kind === 'call') for (const listener of this.#callListeners) listener(message);
     else if (message.kind === 'signal') for (const listener of this.#signalListeners) listener(message);
@@ -210,6 +215,7 @@ export class Connection {
   }
 }
 
+/** The reason when nobody gave one. */
 function gone(): AtomicError {
   return new AtomicError('AgentUnavailable', 'The D-Bus connection was closed');
 }

@@ -39,6 +39,7 @@ export function renderContract(): string {
   return renderNode(contract, []);
 }
 
+/** An element with children, or an empty one. */
 function element(kind: string, name: string, inner: readonly string[]): string[] {
   if (inner.length === 0) return [`    <${kind} name="${name}"/>`];
   return [`    <${kind} name="${name}">`, ...inner, `    </${kind}>`];

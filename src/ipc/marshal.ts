@@ -13,6 +13,7 @@ export function toMarshaller(signature: string, body: readonly WireValue[]): unk
   return types.map((type, index) => convert(type, defined(body[index], 'as many values as types')));
 }
 
+/** One value; numbers are checked for their range by the marshaller. */
 function convert(type: WireType, value: WireValue): unknown {
   switch (type.code) {
     case 'a':
@@ -54,6 +55,7 @@ function convertStruct(type: WireType, value: WireValue): unknown[] {
   return type.inner.map((member, index) => convert(member, defined(members[index], 'as many members as types')));
 }
 
+/** Byte strings, dictionaries and lists. */
 function convertArray(type: WireType, value: WireValue): unknown {
   const element = defined(type.inner[0], 'an array has an element type');
   if (element.code === '{') {

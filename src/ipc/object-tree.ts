@@ -95,6 +95,7 @@ export class ObjectTree {
     });
   }
 
+  /** Answers on the caller's connection, unless it wants no answer. */
   async #reply(message: WireMessage, caller: Caller): Promise<void> {
     const answer = await this.dispatch(message, caller);
     if (message.noReply === true) return;
@@ -126,6 +127,7 @@ export class ObjectTree {
     }
   }
 
+  /** Path, interface, member, signature, permission, call: in this order, each with its own error. */
   async #dispatch(message: WireMessage, caller: Caller): Promise<Answer> {
     this.#options.prepare?.();
     if (caller.sender === undefined && message.interface === 'org.freedesktop.DBus') return greet(message);
@@ -166,6 +168,7 @@ export class ObjectTree {
     return this.#children(path).length > 0 ? [introspectable, peer] : undefined;
   }
 
+  /** The next path segments below `path`. */
   #children(path: string): readonly string[] {
     const prefix = path === '/' ? '/' : `${path}/`;
     const manager = this.#options.managerPath;
@@ -174,6 +177,7 @@ export class ObjectTree {
     return [...new Set(below.map((one) => one.slice(prefix.length).split('/')[0] ?? ''))].toSorted();
   }
 
+  /** Methods of the standard interfaces; their names are unique among them. */
   #answerStandard(path: string, method: MethodContract, args: readonly WireValue[]): Answer {
     switch (method.name) {
       case 'Introspect': {
@@ -196,11 +200,13 @@ export class ObjectTree {
     }
   }
 
+  /** Every object below the manager's path with all properties. */
   #managedObjects(): WireValue {
     const below = this.paths.filter((path) => path.startsWith(`${this.#options.managerPath ?? ''}/`));
     return new Map<string, WireValue>(below.map((path) => [path, new Map<string, WireValue>(this.describe(path))]));
   }
 
+  /** Get, GetAll and Set; every property there is is read-only. */
   #answerProperties(path: string, member: string, args: readonly WireValue[]): Answer {
     const [interfaceName = '', propertyName = ''] = args.map(String);
     const served = this.#objects.get(path) ?? [];

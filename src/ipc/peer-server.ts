@@ -76,6 +76,7 @@ export class PeerServer {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Authenticates a client; the kernel's word on who it is is taken first, while it is surely there. */
   #accept(socket: Socket): void {
     if (this.#sockets.size >= maxPeers) {
       socket.destroy();
@@ -124,6 +125,7 @@ function peerCredentials(socket: Socket): { readonly uid: number; readonly pid: 
   }
 }
 
+/** What an earlier server left; a missing file is fine. */
 function removeSocket(path: string): void {
   try {
     sys.unlinkat(flags.AT_FDCWD, path, 0);

@@ -69,6 +69,7 @@ export class WireReader {
     }
   }
 
+  /** Strings, paths, signatures and numbers, aligned and bounds-checked. */
   #readBasic(code: string): WireValue {
     const power = alignments.get(code) ?? 0;
     this.align(power);
@@ -113,6 +114,7 @@ export class WireReader {
     return this.#buffer.readInt8();
   }
 
+  /** A string of known length and its closing zero; bytes that are no UTF-8 become replacement characters. */
   #readText(length: number): string {
     this.#need(length + 1);
     const at = this.#buffer.pos;
@@ -123,6 +125,7 @@ export class WireReader {
     return text;
   }
 
+  /** An array, a byte string or a dictionary; its length was checked against the message before anything is read. */
   #readArray(type: WireType, depth: number): WireValue {
     this.align(2);
     this.#need(4);
@@ -161,6 +164,7 @@ export class WireReader {
     return map;
   }
 
+  /** The bounds check that everything goes through; each element takes at least a byte, so loops end. */
   #need(count: number): void {
     if (this.#buffer.pos + count > this.#bytes.length) throw malformed('it ends inside a value');
   }

@@ -43,6 +43,7 @@ export class SaslServer {
     return step(this.#buffered.length > maxHandshakeBytes ? 'failed' : 'more');
   }
 
+  /** The next complete line without its end; undefined until it is there. */
   #takeLine(): string | undefined {
     const end = this.#buffered.indexOf('\r\n');
     if (end < 0 || end > maxHandshakeBytes) return undefined;
@@ -51,6 +52,7 @@ export class SaslServer {
     return line;
   }
 
+  /** The reply to one command. Unknown ones are answered with ERROR, as the specification wants it. */
   #answer(line: string): string {
     const [command = '', first = '', second] = line.split(' ');
     if (command === 'AUTH' && this.#stage !== 'accepted') {
@@ -73,6 +75,7 @@ export class SaslServer {
     return `OK ${this.#guid}`;
   }
 
+  /** Says which mechanism there is, and begins anew. */
   #reject(): string {
     this.#stage = 'auth';
     return 'REJECTED EXTERNAL';

@@ -36,6 +36,7 @@ export function parseSingleType(signature: string): WireType {
   return only;
 }
 
+/** One complete type at the cursor. */
 function parseType(cursor: Cursor, depth: number): WireType {
   if (depth > maxSignatureDepth) throw invalid(cursor.text, 'it is nested too deeply');
   const start = cursor.at;
@@ -56,6 +57,7 @@ function parseType(cursor: Cursor, depth: number): WireType {
   throw invalid(cursor.text, code === '' ? 'it ends too early' : `${JSON.stringify(code)} is no type`);
 }
 
+/** A dictionary entry, which exists only as an array's element. */
 function parseEntry(cursor: Cursor, depth: number): WireType {
   const start = cursor.at;
   cursor.at += 1;

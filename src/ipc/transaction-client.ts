@@ -108,6 +108,7 @@ export class TransactionClient {
   }
 }
 
+/** The event of a signal; undefined for those that are none (Finished) or unknown to us. */
 function toEvent(signal: WireMessage): TransactionEvent | undefined {
   const [first, second] = signal.body;
   switch (signal.member ?? '') {
@@ -128,6 +129,7 @@ function toEvent(signal: WireMessage): TransactionEvent | undefined {
   }
 }
 
+/** Missing numbers read as 0: a newer agent may send other structs. */
 function toDownload(body: readonly WireValue[]): DownloadProgress {
   const number = (struct: number, member: number): number => {
     const values = body[struct];

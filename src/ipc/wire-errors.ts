@@ -64,6 +64,7 @@ export function fromWireFailure({ name, text }: WireFailure): AtomicError {
   });
 }
 
+/** Our own names carry the code; standard ones are mapped, everything else is `Failed`. */
 function codeOf(name: string): ErrorCode {
   const last = name.slice(name.lastIndexOf('.') + 1);
   if (name.startsWith(errorPrefix) && Object.hasOwn(errorCodes, last)) return last as ErrorCode;
