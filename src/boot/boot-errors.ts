@@ -9,7 +9,7 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * Runs a step that writes below boot/; what it throws because /boot is read-only or full becomes `ReadOnly` or `BootFull`,
+ * Runs a step that writes below boot/; what it throws because /boot is read-only or full becomes `ReadOnly` or `BootFull` (or `NotSupported` on FAT),
  * saying what was tried (`doing`: "install the kernel").
  */
 export async function explainBootErrors<T>(doing: string, step: () => T | Promise<T>): Promise<T> {
@@ -23,6 +23,12 @@ export async function explainBootErrors<T>(doing: string, step: () => T | Promis
 function bootError(doing: string, cause: unknown): unknown {
   const code = systemCode(cause);
   if (code === 'EROFS') return bootReadOnly(doing, cause);
+  if (code === 'EPERM' && isSystemError(cause) && cause.syscall === 'symlinkat') {
+    return new AtomicError('NotSupported', `Cannot ${doing}: the file system of /boot has no symbolic links`, {
+      hint: 'Use a file system such as ext4 for /boot; FAT is good for the EFI partition only.',
+      cause,
+    });
+  }
   if (code === 'ENOSPC' || code === 'EDQUOT') return bootFull(doing, { cause });
   return cause;
 }

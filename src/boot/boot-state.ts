@@ -1,4 +1,4 @@
-import { messageOf, type Checksum } from '../base/index.ts';
+import { AtomicError, messageOf, type Checksum } from '../base/index.ts';
 import {
   blsField,
   compareVersions,
@@ -48,8 +48,20 @@ export interface BootState {
 /** Boot entries are a few hundred bytes; a limit keeps a damaged /boot from filling memory. */
 const maxEntryBytes = 1024 * 1024;
 
-/** Reads both boot configurations of a sysroot. Broken entries are reported in `broken`, never thrown. */
+/**
+ * Reads both boot configurations of a sysroot. Broken entries are reported in `broken`, never thrown. `InvalidSysroot` if
+ * `boot/loader` is a directory: then it belongs to another scheme, and no switch could replace it.
+ */
 export function readBootState(sysroot: Dir): BootState {
+  if (sysroot.stat('boot/loader')?.isDirectory() === true) {
+    throw new AtomicError(
+      'InvalidSysroot',
+      `${sysroot.path}/boot/loader is a directory, not a symbolic link to loader.0 or loader.1`,
+      {
+        hint: 'Move the entries of the other boot loader away, or keep its loader directory on another file system.',
+      },
+    );
+  }
   const bootVersion: BootVersion = sysroot.readlink('boot/loader')?.replace(/\/$/, '') === 'loader.1' ? 1 : 0;
   return { current: readSlot(sysroot, bootVersion), other: readSlot(sysroot, bootVersion === 0 ? 1 : 0) };
 }

@@ -7,6 +7,7 @@ import { identify, type Deployment, type NewDeployment } from './deployment.ts';
 import { requireStateroot, type Sysroot } from './open-sysroot.ts';
 import { checkOriginSupported } from './origin-check.ts';
 import { prepareEtc } from './prepare-etc.ts';
+import { requireSupportedTree } from './tree-demands.ts';
 import { removeDeployments } from './remove-deployments.ts';
 
 /** What to deploy, where, and what to take over. */
@@ -25,7 +26,8 @@ export interface DeployOptions {
  * Checks a commit out as a new deployment: a farm of hard links, a copy of the default /etc, the origin. Nothing boots it
  * yet; hand it to `stageDeployment`, or to `finalizeDeployment` and `writeDeployments`. Needs the sysroot lock.
  *
- * `StaterootNotFound`; `UnsupportedOrigin`; `KernelMissing` for a tree that cannot boot; `MissingObject`. On an error what
+ * `StaterootNotFound`; `UnsupportedOrigin`; `KernelMissing` or `NotSupported` for a tree that cannot boot;
+ * `MissingObject`. On an error what
  * was written is removed again; what a crash leaves behind is removed by the next cleanup.
  */
 export async function deployTree(sysroot: Sysroot, options: DeployOptions, job: Job): Promise<NewDeployment> {
@@ -60,6 +62,7 @@ async function complete(
 ): Promise<Omit<NewDeployment, keyof ReturnType<typeof identify>>> {
   const { identity, options } = made;
   using deployment = deployments.openDir(identity.name);
+  requireSupportedTree(deployment);
   const kernel = findKernel(deployment);
   const bootChecksum = await computeBootChecksum(deployment, kernel);
   await prepareEtc(deployment, job);

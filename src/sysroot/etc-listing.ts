@@ -1,4 +1,5 @@
 import { AtomicError, checksumFromBytes, throwIfCancelled, type Job } from '../base/index.ts';
+import { systemCode } from '../boot/index.ts';
 import { hashFiles, type Dir, type Stat } from '../platform/index.ts';
 import type { EtcEntry, EtcListing } from './plan-etc-merge.ts';
 
@@ -7,6 +8,9 @@ const maxEntries = 1_000_000;
 
 /** Deeper than any path name of the kernel can be used. */
 const maxDepth = 256;
+
+/** How often a listing is begun again because a file vanished under it. */
+const maxAttempts = 5;
 
 /** A listing under construction, and where its files lie. */
 interface Draft {
@@ -19,6 +23,17 @@ interface Draft {
  * where another listing has a file of the same size under the same path.
  */
 export async function readEtcListings(directories: readonly Dir[], job: Job): Promise<readonly EtcListing[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await readOnce(directories, job);
+    } catch (error) {
+      // A live /etc: what was listed may be gone when it is read. Its next listing does not have it.
+      if (attempt >= maxAttempts || systemCode(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+async function readOnce(directories: readonly Dir[], job: Job): Promise<readonly EtcListing[]> {
   const drafts: Draft[] = [];
   for (const dir of directories) {
     const entries = new Map<string, EtcEntry>();

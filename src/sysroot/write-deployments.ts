@@ -1,5 +1,13 @@
 import { AtomicError, type Job } from '../base/index.ts';
-import { applySwap, planSwap, readBootState, type BootState, type SwapPlan } from '../boot/index.ts';
+import {
+  applySwap,
+  flip,
+  planSwap,
+  readBootState,
+  type BootState,
+  type BootVersion,
+  type SwapPlan,
+} from '../boot/index.ts';
 import { bootTarget, ensureKernel, isNew } from './boot-targets.ts';
 import { sameDeployment, type Deployment, type NewDeployment } from './deployment.ts';
 import { writeDeploymentRefs } from './deployment-refs.ts';
@@ -41,9 +49,13 @@ export async function writeDeployments(
   return plan.kind;
 }
 
-/** The boot configuration that the running kernel was started from; undefined offline. */
-export function bootedVersion(sysroot: Sysroot): 0 | 1 | undefined {
-  return sysroot.boot?.bootVersion;
+/**
+ * The boot configuration that the running kernel was started from; undefined offline. Where a boot record does not say, the
+ * one that is not current: then both are protected.
+ */
+export function bootedVersion(sysroot: Sysroot): BootVersion | undefined {
+  if (sysroot.boot === undefined) return undefined;
+  return sysroot.boot.bootVersion ?? flip(readBootState(sysroot.dir).current.bootVersion);
 }
 
 function requireBootable(before: DeploymentList, bootable: readonly (Deployment | NewDeployment)[]): void {

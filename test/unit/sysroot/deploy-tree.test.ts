@@ -31,6 +31,28 @@ describe('deployTree', () => {
     expect(existsSync(join(host.path, 'boot/loader'))).toBe(false);
   });
 
+  const withComposefs = (enabled: string) => ({
+    files: { 'usr/lib/ostree/prepare-root.conf': `[composefs]\nenabled = ${enabled}\n` },
+  });
+
+  it.each(['yes', 'signed'])(
+    'refuses a tree whose initramfs demands composefs (%s), naming the setting',
+    async (enabled) => {
+      const host = await makeSysroot(makeTempDir(), { deployments: 0 });
+      const checksum = await host.commit(withComposefs(enabled));
+      await expect(deploy(host, checksum)).rejects.toMatchObject({
+        code: 'NotSupported',
+        facts: { setting: 'composefs.enabled' },
+      });
+      expect(left(host)).toEqual([]);
+    },
+  );
+
+  it.each(['maybe', 'no'])('deploys a tree that can do without composefs (%s)', async (enabled) => {
+    const host = await makeSysroot(makeTempDir(), { deployments: 0 });
+    expect((await deploy(host, await host.commit(withComposefs(enabled)))).serial).toBe(0);
+  });
+
   it('says how to create a stateroot that is not there', async () => {
     const host = await makeSysroot(makeTempDir(), { deployments: 0 });
     const checksum = await host.commit();

@@ -139,6 +139,24 @@ describe('the list of deployments', () => {
     expect(loadDeployments(sysroot).stamp).not.toBe(first);
   });
 
+  it('is refused where boot/loader is a directory of another boot loader', async () => {
+    const host = await makeSysroot(makeTempDir());
+    rmSync(join(host.path, 'boot/loader'));
+    mkdirSync(join(host.path, 'boot/loader/entries'), { recursive: true });
+    using sysroot = host.open();
+    expect(() => loadDeployments(sysroot)).toThrow(expect.objectContaining({ code: 'InvalidSysroot' }) as Error);
+  });
+
+  it('keeps both boot configurations where the boot record does not say which one runs', async () => {
+    const host = await makeSysroot(makeTempDir(), { deployments: 2 });
+    await rollback(host);
+    const { deployment = '' } = host.boot ?? {};
+    host.boot = { bootId: 'x', runDir: host.runDir, deployment };
+    using sysroot = host.open();
+    await cleanup(sysroot, { base: true }, createJob());
+    expect(readdirSync(join(host.path, 'boot')).filter((name) => /^loader\.[01]$/.test(name))).toHaveLength(2);
+  });
+
   it('is not written without the booted deployment, nor empty', async () => {
     const host = await makeSysroot(makeTempDir(), { deployments: 2 });
     using sysroot = host.open();
