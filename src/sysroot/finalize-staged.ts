@@ -44,8 +44,17 @@ export async function finalizeStaged(sysroot: Sysroot, job: Job): Promise<Finali
     recordFailure(sysroot, error);
     throw error;
   }
-  await cleanupDisk(sysroot, {}, job);
+  await tidy(sysroot, job);
   return { kind: 'finalized', id };
+}
+
+/** The update is in place by now: what tidying could not remove must not make the shutdown look failed. */
+async function tidy(sysroot: Sysroot, job: Job): Promise<void> {
+  try {
+    await cleanupDisk(sysroot, {}, job);
+  } catch (error) {
+    job.report({ kind: 'note', text: `Not cleaned up, the next boot will: ${messageOf(error)}` });
+  }
 }
 
 async function finalizeRecord(sysroot: Sysroot, record: StagedRecord, job: Job): Promise<void> {

@@ -12,6 +12,7 @@ import {
   openSysroot,
   pinDeployment,
   planRetention,
+  rollbackOrder,
   undeploy,
   writeDeployments,
 } from '../../src/sysroot/index.ts';
@@ -191,6 +192,21 @@ describe('sysroots of ours and the real ostree', () => {
       await undeploy(sysroot, 1, createJob());
     }
     expectAgreement(host.path, 1);
+  });
+
+  it('the real tool sees our rollback and goes on from it', async () => {
+    const mount = mountLoopImage();
+    const host = await makeSysroot(mount, { deployments: 2, booted: false });
+    {
+      using sysroot = host.open();
+      await writeDeployments(sysroot, rollbackOrder(loadDeployments(sysroot)), createJob());
+    }
+    expectAgreement(host.path, 2);
+    expect(realStatus(host.path).map(({ version }) => version)).toEqual(['1', '2']);
+    realCommit(host.path, mount, { version: '3' });
+    ostree('admin', `--sysroot=${host.path}`, 'upgrade', '--os=testos');
+    expectAgreement(host.path, 2);
+    expect(realStatus(host.path).map(({ version }) => version)).toEqual(['3', '1']);
   });
 
   it('the real cleanup and prune leave a staged update of ours whole', async () => {

@@ -31,17 +31,15 @@ export function target(name: string, changes: Partial<BootTarget> & { readonly b
 
 /** A slot with entries for the targets. */
 export function slot(bootVersion: 0 | 1, targets: readonly BootTarget[], changes: Partial<BootSlot> = {}): BootSlot {
-  const entries = targets.map(
-    ({ stateroot, name, bootChecksum }, bootSerial): BootEntry => ({
-      file: `ostree-${targets.length - bootSerial}-${stateroot}.conf`,
-      entry: { fields: [] },
-      bootVersion,
-      stateroot,
-      bootChecksum,
-      bootSerial,
-      name,
-    }),
-  );
+  const entries = targets.map(({ stateroot, name, bootChecksum }, bootSerial): BootEntry => ({
+    file: `ostree-${targets.length - bootSerial}-${stateroot}.conf`,
+    entry: { fields: [] },
+    bootVersion,
+    stateroot,
+    bootChecksum,
+    bootSerial,
+    name,
+  }));
   return { bootVersion, subBootVersion: 1, present: targets.length > 0, entries, broken: [], ...changes };
 }
 

@@ -25,7 +25,9 @@ export function realStatus(sysroot: string): readonly StatusLine[] {
     const last = lines.pop();
     const [, key, value] = /^ {4}(Version|origin refspec): (.*)$/.exec(row) ?? [];
     if (last === undefined) continue;
-    lines.push(key === 'Version' ? { ...last, version: value } : key === undefined ? last : { ...last, refspec: value });
+    lines.push(
+      key === 'Version' ? { ...last, version: value } : key === undefined ? last : { ...last, refspec: value },
+    );
   }
   return lines;
 }
@@ -39,7 +41,11 @@ export function realSysroot(path: string, stateroot = 'testos'): string {
 }
 
 /** Commits a synthetic tree into the sysroot's repo by the real tool; returns the commit. */
-export function realCommit(sysroot: string, scratch: string, tree: OsTreeOptions & { readonly ref?: string } = {}): string {
+export function realCommit(
+  sysroot: string,
+  scratch: string,
+  tree: OsTreeOptions & { readonly ref?: string } = {},
+): string {
   const source = join(scratch, `tree-${Math.random().toString(36).slice(2)}`);
   mkdirSync(source, { recursive: true });
   makeOsTree(source, tree);

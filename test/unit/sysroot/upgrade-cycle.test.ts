@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createJob, type JobEvent } from '../../../src/base/index.ts';
 import { decodeStagedRecord, encodeStagedRecord, parseOrigin } from '../../../src/format/index.ts';
+import { interceptSyscalls } from '../../../src/platform/index.ts';
 import { listRefs } from '../../../src/repo/index.ts';
 import {
   deployTree,
@@ -210,6 +211,22 @@ describe('finalizing', () => {
     expect(await finalizeStaged(sysroot, createJob())).toEqual({ kind: 'finalized', id: made.id });
     expect(existsSync(recordOf(host))).toBe(false);
     expect(deployments(host).map(({ name }) => name)[0]).toBe(made.name);
+  });
+
+  it('counts as done although tidying after the swap fails', async () => {
+    const host = await makeSysroot(makeTempDir());
+    const made = await host.upgrade(version2);
+    mkdirSync(join(host.path, `ostree/deploy/testos/deploy/${'a'.repeat(64)}.0`));
+    const events: JobEvent[] = [];
+    using sysroot = host.open();
+    using _interception = interceptSyscalls((name, original) => (...args) => {
+      if (name === 'removeTrees' && JSON.stringify(args).includes('aaaa')) throw new Error('will not go');
+      return original(...args);
+    });
+    const outcome = await finalizeStaged(sysroot, createJob({ report: (event) => events.push(event) }));
+    expect(outcome).toEqual({ kind: 'finalized', id: made.id });
+    expect(events.some((event) => event.kind === 'note' && event.text.includes('will not go'))).toBe(true);
+    expect(followDefaultEntry(host.path).deployment).toBe(`testos/${made.name}`);
   });
 
   it('leaves a failure for the next boot to report, once', async () => {
