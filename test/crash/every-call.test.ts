@@ -3,77 +3,13 @@
  * the real `ostree` and our own agree on a list that is exactly the old or the new one, both fscks are clean, old
  * deployments are untouched, and the same verb run again succeeds with the same end.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleChild } from '../support/bundle-child.ts';
-import type { CrashRequest } from '../support/crash-child.ts';
-import {
-  describeDeployment,
-  discard,
-  judge,
-  runChild,
-  saveScene,
-  setUp,
-  type Scene,
-  type Verdict,
-} from '../support/crash-scene.ts';
-import { makeHost, type FollowingHost } from '../support/make-host.ts';
-
-type Verb = CrashRequest['verb'];
-
-/** One verb and the state it starts from. */
-interface Act {
-  readonly name: string;
-  readonly verb: Verb;
-  /** Run again when it was done already, this verb goes back: rollback twice is where one began. */
-  readonly toggles?: boolean;
-  /** Brings the host from "release 1 is booted, release 2 published" to where the verb starts. */
-  readonly prepare: (host: FollowingHost, run: (verb: Verb) => Promise<void>) => Promise<void>;
-}
-
-const acts: readonly Act[] = [
-  { name: 'upgrade (pull and stage)', verb: 'upgrade', prepare: async () => undefined },
-  {
-    name: 'finalize',
-    verb: 'finalize',
-    prepare: async (_host, run) => {
-      await run('upgrade');
-    },
-  },
-  {
-    name: 'boot-complete after an upgrade',
-    verb: 'complete-boot',
-    prepare: async (host, run) => {
-      await run('upgrade');
-      await host.reboot();
-      host.releases.add({ version: '3', files: { 'usr/lib/modules/6.1.0-test/initramfs.img': 'initramfs 3' } });
-      await run('upgrade');
-      await run('finalize');
-      host.start();
-    },
-  },
-  {
-    name: 'rollback',
-    verb: 'rollback',
-    toggles: true,
-    prepare: async (host, run) => {
-      await run('upgrade');
-      await host.reboot();
-    },
-  },
-  {
-    name: 'cleanup of staged, rollback and garbage',
-    verb: 'cleanup',
-    prepare: async (host, run) => {
-      await run('upgrade');
-      await host.reboot();
-      host.releases.add({ version: '3', files: { 'usr/share/three': 'three' } });
-      await run('upgrade');
-    },
-  },
-];
+import { acts, makeScene, requestFor } from '../support/crash-acts.ts';
+import { describeDeployment, discard, judge, runChild, setUp, type Verdict } from '../support/crash-scene.ts';
 
 const work = mkdtempSync(join(tmpdir(), 'atomic-crash-'));
 const totals = { points: 0, old: 0, new: 0 };
@@ -90,36 +26,11 @@ afterAll(() => {
   );
 });
 
-function requestFor(verb: Verb, boot: FollowingHost['host']['boot'], directory: string) {
-  return { verb, directory, ...(boot === undefined ? {} : { boot }) };
-}
-
 /** A child run that must come to its end without an error; its count of mutating calls. */
 async function mustRun(request: Parameters<typeof runChild>[1]): Promise<number> {
   const { reply, signal, stderr } = await runChild(program, request);
   expect({ signal, error: reply?.error, stderr }).toEqual({ signal: null, error: undefined, stderr: '' });
   return reply?.mutations ?? 0;
-}
-
-async function makeScene(act: Act): Promise<{ scene: Scene; host: FollowingHost }> {
-  const host = await makeHost({
-    release: { files: { 'usr/etc/app.conf': 'default 1', 'usr/etc/other.conf': 'other' } },
-  });
-  writeFileSync(join(host.directory, 'sysroot', host.list().deployments[0]?.path ?? '', 'etc/app.conf'), 'edited');
-  host.releases.add({
-    version: '2',
-    files: {
-      'usr/etc/app.conf': 'default 2',
-      'usr/etc/new.conf': 'new',
-      'usr/lib/modules/6.1.0-test/initramfs.img': 'initramfs 2',
-    },
-  });
-  await act.prepare(host, async (verb) => {
-    await mustRun(requestFor(verb, host.host.boot, host.directory));
-  });
-  const { boot } = host.host;
-  if (boot === undefined) throw new Error('the host is not booted');
-  return { scene: saveScene(host.directory, boot), host };
 }
 
 /** The list and the default of a state, as one value that can only be the old or the new one. */
@@ -132,7 +43,9 @@ describe.each(acts)('SIGKILL at every call of $name', (act) => {
     'leaves exactly the old or the new list, clean repositories, and a verb that can be run again',
     { timeout: 1_800_000 },
     async () => {
-      const { scene, host } = await makeScene(act);
+      const { scene, host } = await makeScene(act, async (verb, { host: { boot }, directory }) => {
+        await mustRun(requestFor(verb, boot, directory));
+      });
       await using _host = host;
       const directories = [join(work, `${act.verb}-a`), join(work, `${act.verb}-b`)];
       const [first = ''] = directories;

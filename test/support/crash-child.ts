@@ -2,6 +2,7 @@
  * The victim of the crash tests: one verb of the product in a process of its own, killed by SIGKILL just before its n-th
  * mutating system call (or failed there with an errno). Prints one line of JSON when it got to its end.
  */
+import { readdirSync, readlinkSync } from 'node:fs';
 import { createJob, isAtomicError, messageOf } from '../../src/base/index.ts';
 import { armCrash, armError, mutationCount, systemClock } from '../../src/platform/index.ts';
 import { completeBoot, finalizeStaged, openSysroot, type BootRecord } from '../../src/sysroot/index.ts';
@@ -25,6 +26,8 @@ export interface CrashReply {
   /** Mutating system calls of the verb, as the addon counted them. */
   readonly mutations: number;
   readonly error?: { readonly code: string; readonly message: string };
+  /** What is still open below the sysroot when the verb is over: an agent would hold it, and its locks, from then on. */
+  readonly leaked: readonly string[];
 }
 
 function hostOf(request: CrashRequest): Host {
@@ -63,6 +66,19 @@ async function runVerb(request: CrashRequest): Promise<void> {
   }
 }
 
+/** Descriptors of this process that lead below the directory, by what they lead to. */
+function openBelow(directory: string): readonly string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith(directory) ? [path] : [];
+    } catch {
+      // The descriptor by which the list itself was read.
+      return [];
+    }
+  });
+}
+
 async function main(): Promise<void> {
   const request = JSON.parse(process.argv[2] ?? '') as CrashRequest;
   const before = mutationCount();
@@ -74,7 +90,11 @@ async function main(): Promise<void> {
   } catch (thrown) {
     error = { code: isAtomicError(thrown) ? thrown.code : 'Unknown', message: messageOf(thrown) };
   }
-  const reply: CrashReply = { mutations: mutationCount() - before, ...(error === undefined ? {} : { error }) };
+  const reply: CrashReply = {
+    mutations: mutationCount() - before,
+    leaked: openBelow(request.sysrootPath),
+    ...(error === undefined ? {} : { error }),
+  };
   process.stdout.write(`${JSON.stringify(reply)}\n`);
 }
 
