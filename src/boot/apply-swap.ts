@@ -57,9 +57,9 @@ async function applyFullSwap(sysroot: Dir, plan: FullSwap, options: SwapOptions,
   await explainBootErrors('write the boot entries', () => writeLoader(sysroot, plan));
   await writeBootLinks(sysroot, plan);
   replaceSymlinkDurably(sysroot, `ostree/${name}`, `${name}.${plan.subBootVersion}`);
+  syncOstree(sysroot);
   await explainBootErrors('switch the boot configuration', () => {
     prepareSwitch(sysroot, plan.bootVersion);
-    syncOstree(sysroot);
     settleBoot(sysroot);
     job.uncancellable(() => switchLoader(sysroot));
   });

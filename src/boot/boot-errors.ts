@@ -1,5 +1,5 @@
 import { AtomicError, isAtomicError } from '../base/index.ts';
-import { isSystemError } from '../platform/index.ts';
+import { explainedError, isSystemError } from '../platform/index.ts';
 
 /** The name of the system error (`ENOENT`) behind `error`, if there is one: of a thin call or of a bulk call. */
 export function systemCode(error: unknown): string | undefined {
@@ -9,8 +9,8 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * Runs a step that writes below boot/; what it throws because /boot is read-only or full becomes `ReadOnly` or `BootFull` (or `NotSupported` on FAT),
- * saying what was tried (`doing`: "install the kernel").
+ * Runs a step that writes below boot/; what it throws because /boot is read-only or full becomes `ReadOnly` or `BootFull`
+ * (or `NotSupported` on FAT), any other failed system call `Io`, saying what was tried (`doing`: "install the kernel").
  */
 export async function explainBootErrors<T>(doing: string, step: () => T | Promise<T>): Promise<T> {
   try {
@@ -30,7 +30,7 @@ function bootError(doing: string, cause: unknown): unknown {
     });
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') return bootFull(doing, { cause });
-  return cause;
+  return explainedError(doing, cause);
 }
 
 /** The error for a /boot without room for what is being done. */

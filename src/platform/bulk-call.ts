@@ -1,6 +1,7 @@
 import { AtomicError, type ErrorCode } from '../base/index.ts';
 import { loadNative } from './native.ts';
 import { throughInterceptors } from './syscalls.ts';
+import { errorCodeOf } from './system-errors.ts';
 
 /** What every bulk call takes. */
 export interface BulkOptions {
@@ -82,10 +83,5 @@ function bulkError(what: string, failure: BulkFailure, options: BulkOptions): un
   }
   if (failure.syscall === undefined) return failure;
   const facts = { errno: failure.code ?? '', syscall: failure.syscall, path: failure.path ?? '' };
-  return new AtomicError(systemCode(failure.code), `${what}: ${failure.message}`, { facts, cause: failure });
-}
-
-function systemCode(code: string | undefined): ErrorCode {
-  if (code === 'ENOSPC' || code === 'EDQUOT') return 'NoSpace';
-  return code === 'EROFS' ? 'ReadOnly' : 'Io';
+  return new AtomicError(errorCodeOf(failure.code), `${what}: ${failure.message}`, { facts, cause: failure });
 }

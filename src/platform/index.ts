@@ -67,4 +67,5 @@ export {
   type Syscalls,
   type SystemError,
 } from './syscalls.ts';
+export { errorCodeOf, explainedError, explainSystemErrors } from './system-errors.ts';
 export type { ListedDirectory, ListedXattr, TreeListing, TreeStats } from './tree-listing.ts';

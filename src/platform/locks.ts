@@ -3,6 +3,7 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Dir } from './dir.ts';
 import { flags } from './flags.ts';
 import { isSystemError, sys } from './syscalls.ts';
+import { explainedError } from './system-errors.ts';
 
 /** How a lock is taken. `busy` makes the error thrown when it was not free within `timeoutMs` (Infinity waits for ever). */
 export interface LockOptions {
@@ -28,25 +29,33 @@ export async function lockFile(dir: Dir, rel: string, options: LockOptions, job?
   const deadlineMs = clock.now().getTime() + options.timeoutMs;
   for (let waiting = false; ; waiting = true) {
     if (job !== undefined) throwIfCancelled(job);
-    const fd = tryLock(dir, rel, options.exclusive);
-    if (fd !== undefined)
-      return holding(dir, rel, { fd, unlinks: options.deleteOnRelease === true && options.exclusive });
+    const lock = tryLock(dir, rel, options);
+    if (lock !== undefined) return lock;
     if (clock.now().getTime() >= deadlineMs) throw options.busy();
     if (!waiting) options.onWait?.();
     await clock.sleep(pollMs, job?.signal);
   }
 }
 
-function tryLock(dir: Dir, rel: string, exclusive: boolean): number | undefined {
-  const fd = dir.openFile(rel, flags.O_RDWR | flags.O_CREAT | flags.O_NOFOLLOW, 0o660);
+function tryLock(dir: Dir, rel: string, { exclusive, deleteOnRelease }: LockOptions): Disposable | undefined {
+  const fd = openLockFile(dir, rel);
   try {
-    if (take(fd, exclusive) && isStill(fd, dir, rel)) return fd;
+    const unlinks = deleteOnRelease === true && exclusive;
+    if (take(fd, exclusive) && isStill(fd, dir, rel)) return holding(dir, rel, { fd, unlinks });
   } catch (error) {
     sys.close(fd);
     throw error;
   }
   sys.close(fd);
   return undefined;
+}
+
+function openLockFile(dir: Dir, rel: string): number {
+  try {
+    return dir.openFile(rel, flags.O_RDWR | flags.O_CREAT | flags.O_NOFOLLOW, 0o660);
+  } catch (error) {
+    throw explainedError(`open the lock ${dir.path.replace(/\/$/, '')}/${rel}`, error);
+  }
 }
 
 function take(fd: number, exclusive: boolean): boolean {
@@ -73,9 +82,18 @@ function holding(dir: Dir, rel: string, held: { fd: number; unlinks: boolean }):
   return {
     [Symbol.dispose]: () => {
       if (!open.delete(held.fd)) return;
-      own?.unlink(rel);
+      if (own !== undefined) removeLockFile(own, rel);
       own?.[Symbol.dispose]();
       sys.close(held.fd);
     },
   };
+}
+
+/** A file that stays is harmless, for the next holder takes it; a lock that is never released is not. */
+function removeLockFile(dir: Dir, rel: string): void {
+  try {
+    dir.unlink(rel);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import { AtomicError, throwIfCancelled, type Job } from '../base/index.ts';
-import { flags, isSystemError, sys, systemClock } from '../platform/index.ts';
+import { explainedError, flags, isSystemError, sys, systemClock } from '../platform/index.ts';
 import type { Repo } from './repo.ts';
 
 /** How often a busy lock is tried again: short enough to go unnoticed, long enough to cost nothing. */
@@ -63,7 +63,7 @@ function openLockFile(repo: Repo): number | undefined {
     return sys.openat(repo.dir.fd, '.lock', flags.O_RDWR | flags.O_CREAT, 0o660);
   } catch (error) {
     if (isSystemError(error, 'EROFS')) return undefined;
-    throw error;
+    throw explainedError(`open the lock ${repo.path}/.lock`, error);
   }
 }
 

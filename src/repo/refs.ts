@@ -1,6 +1,6 @@
 import { AtomicError, isChecksum, type Checksum } from '../base/index.ts';
 import { compareBytes, formatRefspec, isRefName, parseRefspec } from '../format/index.ts';
-import { replaceSymlinkDurably, syncDir, writeFileDurably, type Dir } from '../platform/index.ts';
+import { explainedError, replaceSymlinkDurably, syncDir, writeFileDurably, type Dir } from '../platform/index.ts';
 import type { Repo } from './repo.ts';
 
 /** A ref file is 64 digits and a newline; anything larger is not one. */
@@ -125,10 +125,14 @@ function refFilesBelow(dir: Dir, top: string): readonly string[] {
  */
 export function writeRef(repo: Repo, refspec: string, checksum: Checksum | undefined): void {
   const path = refPath(refspec);
-  if (checksum === undefined) removeRefFile(repo, path);
-  else writeRefFile(repo, path, checksum);
-  // libostree's readers watch the repo directory's mtime to see that refs changed.
-  repo.dir.touch('.');
+  try {
+    if (checksum === undefined) removeRefFile(repo, path);
+    else writeRefFile(repo, path, checksum);
+    // libostree's readers watch the repo directory's mtime to see that refs changed.
+    repo.dir.touch('.');
+  } catch (error) {
+    throw explainedError(`write the ref ${refspec} of ${repo.path}`, error);
+  }
 }
 
 /** Like {@link writeRef} for a ref mirrored from a collection. */
