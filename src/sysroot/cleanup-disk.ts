@@ -8,6 +8,7 @@ import {
   type BootSlot,
 } from '../boot/index.ts';
 import { parseDeploymentName } from '../format/index.ts';
+import { explainSystemErrors } from '../platform/index.ts';
 import { hasObject, pruneRepo } from '../repo/index.ts';
 import { kernelDirectoryOf } from './boot-targets.ts';
 import { removeOldDeploymentRefs, writeDeploymentRefs } from './deployment-refs.ts';
@@ -35,6 +36,10 @@ export async function cleanupDisk(
   options: { readonly prune?: boolean },
   job: Job,
 ): Promise<DiskCleanup> {
+  return await explainSystemErrors('remove what is not needed any more', () => removeUnneeded(sysroot, options, job));
+}
+
+async function removeUnneeded(sysroot: Sysroot, options: { readonly prune?: boolean }, job: Job): Promise<DiskCleanup> {
   const state = readBootState(sysroot.dir);
   const list = loadDeployments(sysroot);
   const slots = protectedSlots(state, bootedVersion(sysroot));

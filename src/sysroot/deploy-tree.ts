@@ -1,14 +1,14 @@
 import { type Checksum, type Job } from '../base/index.ts';
 import { computeBootChecksum, findKernel } from '../boot/index.ts';
 import { formatOrigin, parseDeploymentName, withoutTransient, type Origin } from '../format/index.ts';
-import { writeFileDurably, type Dir } from '../platform/index.ts';
+import { explainSystemErrors, writeFileDurably, type Dir } from '../platform/index.ts';
 import { checkoutCommit } from '../repo/index.ts';
 import { identify, type Deployment, type NewDeployment } from './deployment.ts';
 import { requireStateroot, type Sysroot } from './open-sysroot.ts';
 import { checkOriginSupported } from './origin-check.ts';
 import { prepareEtc } from './prepare-etc.ts';
 import { requireSupportedTree } from './tree-demands.ts';
-import { removeDeployments } from './remove-deployments.ts';
+import { discardDeployment } from './remove-deployments.ts';
 
 /** What to deploy, where, and what to take over. */
 export interface DeployOptions {
@@ -26,13 +26,17 @@ export interface DeployOptions {
  * Checks a commit out as a new deployment: a farm of hard links, a copy of the default /etc, the origin. Nothing boots it
  * yet; hand it to `stageDeployment`, or to `finalizeDeployment` and `writeDeployments`. Needs the sysroot lock.
  *
- * `StaterootNotFound`; `UnsupportedOrigin`; `KernelMissing` or `NotSupported` for a tree that cannot boot;
- * `MissingObject`. On an error what
- * was written is removed again; what a crash leaves behind is removed by the next cleanup.
+ * `StaterootNotFound`; `UnsupportedOrigin`; `KernelMissing` or `NotSupported` for a tree that cannot boot; `MissingObject`;
+ * `NoSpace`, `ReadOnly`, `Io`. On an error what was written is removed again; what a crash leaves behind is removed by the
+ * next cleanup.
  */
 export async function deployTree(sysroot: Sysroot, options: DeployOptions, job: Job): Promise<NewDeployment> {
   requireStateroot(sysroot, options.stateroot);
   checkOriginSupported(options.origin);
+  return await explainSystemErrors(`deploy ${options.checksum}`, () => makeTree(sysroot, options, job));
+}
+
+async function makeTree(sysroot: Sysroot, options: DeployOptions, job: Job): Promise<NewDeployment> {
   const parent = `ostree/deploy/${options.stateroot}/deploy`;
   sysroot.dir.ensureDir(parent, 0o755);
   using deployments = sysroot.dir.openDir(parent);
@@ -49,7 +53,7 @@ export async function deployTree(sysroot: Sysroot, options: DeployOptions, job: 
     );
     return { ...identity, ...(await complete(sysroot, deployments, { identity, options }, job)) };
   } catch (error) {
-    await removeDeployments(sysroot, [identity.path]);
+    await discardDeployment(sysroot, identity.path);
     throw error;
   }
 }

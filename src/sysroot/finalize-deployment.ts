@@ -1,5 +1,5 @@
 import type { Job } from '../base/index.ts';
-import type { Dir } from '../platform/index.ts';
+import { explainSystemErrors, type Dir } from '../platform/index.ts';
 import { applyEtcMerge, readEtcMergePlan } from './apply-etc-merge.ts';
 import type { DeploymentIdentity, NewDeployment } from './deployment.ts';
 import type { Sysroot } from './open-sysroot.ts';
@@ -12,12 +12,14 @@ import { setDeploymentImmutable } from './remove-deployments.ts';
  * Durable only with the swap, which syncs first.
  */
 export async function finalizeDeployment(sysroot: Sysroot, made: NewDeployment, job: Job): Promise<NewDeployment> {
-  using deployment = sysroot.dir.openDir(made.path);
-  await mergeEtc(sysroot, { made, deployment }, job);
-  // By these files a tree's services know that /etc and /var saw this version already.
-  deployment.unlink('etc/.updated');
-  sysroot.dir.unlink(`ostree/deploy/${made.stateroot}/var/.updated`);
-  setDeploymentImmutable(sysroot, made.path, true);
+  await explainSystemErrors(`complete the deployment ${made.name}`, async () => {
+    using deployment = sysroot.dir.openDir(made.path);
+    await mergeEtc(sysroot, { made, deployment }, job);
+    // By these files a tree's services know that /etc and /var saw this version already.
+    deployment.unlink('etc/.updated');
+    sysroot.dir.unlink(`ostree/deploy/${made.stateroot}/var/.updated`);
+    setDeploymentImmutable(sysroot, made.path, true);
+  });
   return made;
 }
 

@@ -1,7 +1,7 @@
 import { AtomicError, defined, messageOf, type Job } from '../base/index.ts';
 import { computeBootChecksum, findKernel } from '../boot/index.ts';
 import { parseDeploymentName, type StagedRecord } from '../format/index.ts';
-import { writeFileDurably } from '../platform/index.ts';
+import { explainSystemErrors, writeFileDurably } from '../platform/index.ts';
 import { cleanupDisk } from './cleanup-disk.ts';
 import { identify, type Deployment, type NewDeployment } from './deployment.ts';
 import { finalizeDeployment } from './finalize-deployment.ts';
@@ -48,9 +48,13 @@ export async function finalizeStaged(sysroot: Sysroot, job: Job): Promise<Finali
   return { kind: 'finalized', id };
 }
 
-/** The update is in place by now: what tidying could not remove must not make the shutdown look failed. */
+/**
+ * The update is in place by now: what tidying could not remove must not make the shutdown look failed. The record goes with
+ * /run anyway, and a finalizer that finds it after the switch only tidies.
+ */
 async function tidy(sysroot: Sysroot, job: Job): Promise<void> {
   try {
+    removeStaged(sysroot);
     await cleanupDisk(sysroot, {}, job);
   } catch (error) {
     job.report({ kind: 'note', text: `Not cleaned up, the next boot will: ${messageOf(error)}` });
@@ -60,16 +64,14 @@ async function tidy(sysroot: Sysroot, job: Job): Promise<void> {
 async function finalizeRecord(sysroot: Sysroot, record: StagedRecord, job: Job): Promise<void> {
   const before = loadDeployments(sysroot);
   const { id } = identityOf(record.target);
-  // An earlier run was cut short after its swap: only the record is left to remove.
+  // An earlier run was cut short after its swap: only the tidying is left to do.
   const done = before.deployments.some((deployment) => deployment.id === id && !deployment.staged);
-  if (!done) {
-    job.report({ kind: 'phase', text: 'Finalizing staged deployment' });
-    const made = await restore(sysroot, { record, before });
-    await renewEtc(sysroot, made, job);
-    const finalized = await finalizeDeployment(sysroot, made, job);
-    await writeDeployments(sysroot, planRetention(before, finalized), job);
-  }
-  removeStaged(sysroot);
+  if (done) return;
+  job.report({ kind: 'phase', text: 'Finalizing staged deployment' });
+  const made = await restore(sysroot, { record, before });
+  await explainSystemErrors('make the staged /etc anew', () => renewEtc(sysroot, made, job));
+  const finalized = await finalizeDeployment(sysroot, made, job);
+  await writeDeployments(sysroot, planRetention(before, finalized), job);
 }
 
 /** What an earlier run left in etc/ may be half of a merge. */

@@ -1,3 +1,4 @@
+import { AssertionError } from '../base/index.ts';
 import { sys } from '../platform/index.ts';
 import type { Sysroot } from './open-sysroot.ts';
 
@@ -8,6 +9,18 @@ export async function removeDeployments(sysroot: Sysroot, paths: readonly string
     // The origin goes first: a directory without one is plainly a leftover.
     sysroot.dir.unlink(`${path}.origin`);
     await sysroot.dir.removeTree(path);
+  }
+}
+
+/**
+ * Removes a deployment that could not be completed, as far as it can: the failure that is about to be reported often keeps
+ * it from being removed too, and then the next cleanup does it.
+ */
+export async function discardDeployment(sysroot: Sysroot, path: string): Promise<void> {
+  try {
+    await removeDeployments(sysroot, [path]);
+  } catch (error) {
+    if (error instanceof AssertionError) throw error;
   }
 }
 

@@ -1,13 +1,14 @@
 import { AtomicError, defined, type Job } from '../base/index.ts';
 import { installKernel, readBootState } from '../boot/index.ts';
 import type { StagedRecord } from '../format/index.ts';
-import { syncFilesystem } from '../platform/index.ts';
+import { explainSystemErrors, syncFilesystem } from '../platform/index.ts';
+import { announceChange } from './announce-change.ts';
 import type { DeploymentIdentity, NewDeployment } from './deployment.ts';
 import { writeDeploymentRefs } from './deployment-refs.ts';
 import { rehearseEtcMerge } from './finalize-deployment.ts';
 import { loadDeployments, type DeploymentList } from './load-deployments.ts';
 import type { Sysroot } from './open-sysroot.ts';
-import { removeDeployments } from './remove-deployments.ts';
+import { discardDeployment } from './remove-deployments.ts';
 import { readStaged, writeStaged } from './staged-file.ts';
 
 /**
@@ -23,6 +24,19 @@ export async function stageDeployment(sysroot: Sysroot, made: NewDeployment, job
   if (before.booted === undefined || runDir === undefined) {
     throw new AtomicError('NotBooted', `Cannot stage a deployment: ${sysroot.path} is not what this machine runs from`);
   }
+  await explainSystemErrors(`stage the deployment ${made.name}`, async () => {
+    await prepareForShutdown(sysroot, { made, before }, job);
+    writeStaged(runDir, recordOf(made));
+  });
+  announceChange(sysroot, job);
+}
+
+/** Everything the finalizer will need is on disk on return; on an error the deployment is gone. */
+async function prepareForShutdown(
+  sysroot: Sysroot,
+  { made, before }: { readonly made: NewDeployment; readonly before: DeploymentList },
+  job: Job,
+): Promise<void> {
   try {
     await rehearseEtcMerge(sysroot, made, job);
     await placeKernel(sysroot, made, job);
@@ -33,11 +47,9 @@ export async function stageDeployment(sysroot: Sysroot, made: NewDeployment, job
       [made, ...bootable(before)].map(({ checksum }) => checksum),
     );
   } catch (error) {
-    await removeDeployments(sysroot, [made.path]);
+    await discardDeployment(sysroot, made.path);
     throw error;
   }
-  writeStaged(runDir, recordOf(made));
-  sysroot.dir.touch('ostree/deploy');
 }
 
 /** Locks or unlocks the staged deployment: a locked one is not finalized at shutdown. `NoDeployment` if nothing is staged. */

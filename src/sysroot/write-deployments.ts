@@ -8,6 +8,8 @@ import {
   type BootVersion,
   type SwapPlan,
 } from '../boot/index.ts';
+import { explainSystemErrors } from '../platform/index.ts';
+import { announceChange } from './announce-change.ts';
 import { bootTarget, ensureKernel, isNew } from './boot-targets.ts';
 import { sameDeployment, type Deployment, type NewDeployment } from './deployment.ts';
 import { writeDeploymentRefs } from './deployment-refs.ts';
@@ -23,7 +25,8 @@ export type SwapKind = SwapPlan['kind'];
  * are durable before the switch, the switch on return; nothing is removed. New deployments must have been finalized. A staged
  * deployment stays staged if it is first in the list and is dropped otherwise. Needs the sysroot lock.
  *
- * `InvalidArgument` for a list without the booted deployment or without any; `BootFull`, `ReadOnly`, `BootSwapRefused`.
+ * `InvalidArgument` for a list without the booted deployment or without any; `BootFull`, `ReadOnly`, `BootSwapRefused`,
+ * `NoSpace`, `Io`.
  */
 export async function writeDeployments(
   sysroot: Sysroot,
@@ -33,6 +36,22 @@ export async function writeDeployments(
   const before = loadDeployments(sysroot);
   const bootable = wanted.filter((deployment) => isNew(deployment) || !deployment.staged);
   requireBootable(before, bootable);
+  const kind = await explainSystemErrors('write the list of deployments', async () => {
+    const swapped = await swapTo(sysroot, { before, wanted, bootable }, job);
+    dropStaged(sysroot, before, wanted);
+    return swapped;
+  });
+  announceChange(sysroot, job);
+  return kind;
+}
+
+interface ListChange {
+  readonly before: DeploymentList;
+  readonly wanted: readonly (Deployment | NewDeployment)[];
+  readonly bootable: readonly (Deployment | NewDeployment)[];
+}
+
+async function swapTo(sysroot: Sysroot, { before, wanted, bootable }: ListChange, job: Job): Promise<SwapKind> {
   for (const deployment of bootable) await ensureKernel(sysroot, deployment, job);
   const plan = planList(sysroot, before, bootable);
   if (plan.kind !== 'none') {
@@ -44,8 +63,6 @@ export async function writeDeployments(
     await applySwap(sysroot.dir, plan, { bootedVersion: bootedVersion(sysroot) }, job);
     reportSwap(plan, bootable.length - before.deployments.filter(({ staged }) => !staged).length, job);
   }
-  dropStaged(sysroot, before, wanted);
-  sysroot.dir.touch('ostree/deploy');
   return plan.kind;
 }
 
