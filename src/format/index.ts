@@ -30,4 +30,5 @@ export * from './sha256.ts';
 export * from './staged-record.ts';
 export * from './summary.ts';
 export { compareBytes } from './text.ts';
+export { formatVariantText, type VariantTextOptions } from './variant-text.ts';
 export { type Xattr } from './xattr.ts';

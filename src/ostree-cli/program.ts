@@ -1,35 +1,29 @@
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { AtomicError, isAtomicError, messageOf } from '../base/index.ts';
 import { adminCommand } from './admin/admin-command.ts';
 import { catCommand } from './commands/cat.ts';
 import { checkoutCommand } from './commands/checkout.ts';
 import { commitCommand } from './commands/commit.ts';
 import { configCommand } from './commands/config.ts';
+import { diffCommand } from './commands/diff.ts';
 import { fsckCommand } from './commands/fsck.ts';
 import { initCommand } from './commands/init.ts';
-import { logCommand, showCommand } from './commands/log.ts';
+import { logCommand } from './commands/log.ts';
 import { lsCommand } from './commands/ls.ts';
 import { pruneCommand } from './commands/prune.ts';
 import { pullCommand } from './commands/pull.ts';
 import { pullLocalCommand } from './commands/pull-local.ts';
 import { refsCommand } from './commands/refs.ts';
 import { remoteCommand } from './commands/remote.ts';
+import { resetCommand } from './commands/reset.ts';
 import { revParseCommand } from './commands/rev-parse.ts';
+import { showCommand } from './commands/show.ts';
 import { summaryCommand } from './commands/summary.ts';
 import type { OstreeContext } from './context.ts';
+import { describeUsageError, UsageError } from './usage-error.ts';
 
 /** Commands of the original that are not built yet: refused by name rather than reported as unknown. */
-const notBuilt = [
-  'checksum',
-  'create-usb',
-  'diff',
-  'export',
-  'find-remotes',
-  'gpg-sign',
-  'reset',
-  'sign',
-  'static-delta',
-];
+const notBuilt = ['checksum', 'create-usb', 'export', 'find-remotes', 'gpg-sign', 'sign', 'static-delta'];
 
 const factories = [
   adminCommand,
@@ -37,6 +31,7 @@ const factories = [
   checkoutCommand,
   commitCommand,
   configCommand,
+  diffCommand,
   fsckCommand,
   initCommand,
   logCommand,
@@ -46,6 +41,7 @@ const factories = [
   pullLocalCommand,
   refsCommand,
   remoteCommand,
+  resetCommand,
   revParseCommand,
   showCommand,
   summaryCommand,
@@ -64,12 +60,22 @@ function refusedCommand(name: string): Command {
     });
 }
 
-/** Makes a command and all below it throw instead of ending the process, and write where the context says. */
+/**
+ * Makes a command and all below it throw instead of ending the process, write where the context says, and take the
+ * options every command has. Options stand behind their own command's name, so that `-v` of one is not that of another.
+ */
 function configure(command: Command, context: OstreeContext): void {
-  command.exitOverride().configureOutput({
-    writeOut: (text) => context.write(text),
-    writeErr: () => undefined,
-  });
+  command
+    .enablePositionalOptions()
+    .exitOverride((error) => {
+      throw new UsageError(error, command);
+    })
+    .configureOutput({ writeOut: (text) => context.write(text), writeErr: () => undefined });
+  if (command.parent !== null) {
+    const isFree = !command.options.some(({ short }) => short === '-v');
+    command.option(isFree ? '-v, --verbose' : '--verbose', 'print debug information on standard error');
+  }
+  command.version(context.version, '--version', 'print the version and exit');
   for (const child of command.commands) configure(child, context);
 }
 
@@ -77,46 +83,40 @@ function createProgram(context: OstreeContext): Command {
   const program = new Command('ostree')
     .description('Works on an OSTree repository or sysroot directly.')
     .option('--repo <path>', 'path to the repository (defaults to the current directory or /sysroot/ostree/repo)')
-    .option('-v, --verbose', 'print debug information on standard error')
-    .version(context.version, '--version');
+    .option('-v, --verbose', 'print debug information on standard error');
   for (const factory of factories) program.addCommand(factory(context));
   for (const name of notBuilt) program.addCommand(refusedCommand(name), { hidden: true });
   configure(program, context);
   return program;
 }
 
-/** The line a wrong command line gets: the words of the original where programs look for them. */
-function usageError(error: CommanderError): string {
-  const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? '';
-  if (error.code === 'commander.unknownOption') return `Unknown option ${quoted}`;
-  if (error.code === 'commander.unknownCommand') return `Unknown command '${quoted}'`;
-  return error.message.replace(/^error: /, '');
-}
-
 function report(context: OstreeContext, error: unknown): number {
   context.writeError(`error: ${messageOf(error)}\n`);
   if (isAtomicError(error) && error.hint !== undefined) context.writeError(`hint: ${error.hint}\n`);
+  const isVerbose = context.argv.some((argument) => argument === '-v' || argument === '--verbose');
+  if (isVerbose && error instanceof Error) context.writeError(`debug: ${error.stack ?? ''}\n`);
   return 1;
+}
+
+/** Node gives the replacement character for bytes that are not UTF-8; no name and no text may silently become another. */
+function requireText(argv: readonly string[]): void {
+  const damaged = argv.find((argument) => argument.includes('\ufffd'));
+  if (damaged === undefined) return;
+  throw new AtomicError('InvalidArgument', `Invalid byte sequence in the argument ${JSON.stringify(damaged)}`, {
+    hint: 'Arguments must be UTF-8.',
+  });
 }
 
 /** Runs one `ostree` command line; resolves to its exit status. Never throws: every failure is an `error:` line and 1. */
 export async function runOstree(context: OstreeContext): Promise<number> {
-  const program = createProgram(context);
   try {
-    if (context.argv.length === 0) {
-      context.writeError(`${program.helpInformation()}error: No command specified\n`);
-      return 1;
-    }
-    await program.parseAsync([...context.argv], { from: 'user' });
+    requireText(context.argv);
+    await createProgram(context).parseAsync([...context.argv], { from: 'user' });
     return 0;
   } catch (error) {
-    if (!(error instanceof CommanderError)) return report(context, error);
-    if (error.exitCode === 0) return 0;
-    if (error.code === 'commander.help') {
-      context.writeError(`${program.helpInformation()}error: No command specified\n`);
-      return 1;
-    }
-    context.writeError(`error: ${usageError(error)}\nSee 'ostree ${context.argv[0] ?? ''} --help'.\n`);
+    if (!(error instanceof UsageError)) return report(context, error);
+    if (error.found.exitCode === 0) return 0;
+    context.writeError(describeUsageError(error));
     return 1;
   }
 }

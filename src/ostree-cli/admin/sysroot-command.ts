@@ -31,10 +31,10 @@ export function sysrootPath(context: OstreeContext, command: Command): string {
   );
 }
 
-/** Opens the sysroot of a command; the running host's with what it was booted from. To be closed by `using`. */
+/** Opens the sysroot of a command; the running host's, by whatever name, with what it was booted from. To be closed by `using`. */
 export function openCommandSysroot(context: OstreeContext, command: Command): Sysroot {
   const path = sysrootPath(context, command);
-  return path === '/' ? openSysroot('/', readBootRecord()) : openSysroot(path);
+  return openSysroot(path, readBootRecord(path));
 }
 
 /** Runs `change` with the sysroot open and locked. */

@@ -25,7 +25,7 @@ export function upgradeCommand(context: OstreeContext): Command {
     const outcome = await upgrade(
       {
         sysrootPath: path,
-        boot: path === '/' ? readBootRecord() : undefined,
+        boot: readBootRecord(path),
         stateDir: `${path}/var/lib/atomic`,
         clock: systemClock,
         reboot: () => {

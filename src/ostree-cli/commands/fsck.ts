@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
-import { fsckRepo } from '../../repo/index.ts';
+import { fsckRepo, type FsckReport } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
 
@@ -10,31 +10,49 @@ interface FsckOptions {
   readonly delete?: boolean;
 }
 
+/** The steps as the original announces them; scripts look for some of these lines. */
+const announcements = 'Validating refs...\nValidating refs in collections...\nEnumerating commits...\n';
+
+function tellProblems(context: OstreeContext, result: FsckReport): void {
+  for (const { type, checksum, reason } of result.corrupt) context.writeError(`${checksum}.${type}: ${reason}\n`);
+  for (const { type, checksum } of result.missing) context.writeError(`Object missing: ${checksum}.${type}\n`);
+  for (const { refspec, reason } of result.brokenRefs) context.writeError(`Ref ${refspec}: ${reason}\n`);
+  for (const checksum of result.newlyPartial) context.writeError(`Marking commit as partial: ${checksum}\n`);
+}
+
+/** Throws for anything that makes the repository unsound; commits that are merely incomplete are told. */
+function judge(result: FsckReport): void {
+  const broken = result.corrupt.length + result.missing.length + result.brokenRefs.length;
+  if (broken > 0) {
+    throw new AtomicError(
+      'CorruptObject',
+      `Repository corruption encountered: ${broken} problems in ${result.objects} objects`,
+      { hint: 'Run `ostree fsck --delete`, then pull the affected refs again.' },
+    );
+  }
+  if (result.damaged.length > 0) {
+    throw new AtomicError('CorruptObject', `${result.damaged.length} partial commits from fsck-detected corruption`, {
+      hint: 'Pull the affected refs again.',
+    });
+  }
+}
+
 /** `ostree fsck`: re-hashes every object that a commit reaches; every problem is told, `--all` or not. */
 export function fsckCommand(context: OstreeContext): Command {
   const command = repoCommand('fsck', 'Check the repository for consistency')
-    .option('-q, --quiet', 'only print error messages')
+    .option('-q, --quiet', 'print error messages and the last line only')
     .option('-a, --all', "don't stop on first error (always so here)")
     .option('--delete', 'remove corrupted objects');
   return command.action(async (options: FsckOptions) => {
     using repo = openCommandRepo(context, command);
-    const result = await fsckRepo(repo, { deleteCorrupt: options.delete === true }, context.job);
-    for (const { type, checksum, reason } of result.corrupt) context.writeError(`${checksum}.${type}: ${reason}\n`);
-    for (const { type, checksum } of result.missing) context.writeError(`Missing object: ${checksum}.${type}\n`);
-    for (const { refspec, reason } of result.brokenRefs) context.writeError(`Ref ${refspec}: ${reason}\n`);
-    if (result.partial.length > 0) context.write(`${result.partial.length} partial commits not verified\n`);
-    const broken = result.corrupt.length + result.missing.length + result.brokenRefs.length;
-    if (broken > 0) {
-      throw new AtomicError(
-        'CorruptObject',
-        `Repository corruption encountered: ${broken} problems in ${result.objects} objects`,
-        {
-          hint: 'Run `ostree fsck --delete`, then pull the affected refs again.',
-        },
-      );
-    }
-    if (options.quiet !== true) {
-      context.write(`object fsck of ${result.commits} commits completed successfully - no errors found.\n`);
-    }
+    const isQuiet = options.quiet === true;
+    if (!isQuiet) context.write(announcements);
+    const result = await fsckRepo(repo, { deleteCorrupt: options.delete === true, quiet: isQuiet }, context.job);
+    const { commits, partial } = result;
+    if (!isQuiet) context.write(`Verifying content integrity of ${commits - partial.length} commit objects...\n`);
+    tellProblems(context, result);
+    if (partial.length > 0) context.write(`${partial.length} partial commits not verified\n`);
+    judge(result);
+    context.write(`object fsck of ${commits - partial.length} commits completed successfully - no errors found.\n`);
   });
 }

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
+import { AtomicError, type Checksum } from '../../base/index.ts';
 import type { Xattr } from '../../format/index.ts';
-import { loadDirMeta, loadFile, lsTree, requireRev, type Repo, type TreeEntry } from '../../repo/index.ts';
+import { findEntry, loadDirMeta, loadFile, lsTree, type Repo, type TreeEntry } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
+import { requireCommit } from '../require-commit.ts';
+import { formatXattrs } from './show.ts';
 
 interface LsOptions {
   readonly dironly?: boolean;
@@ -24,18 +27,6 @@ interface Row {
   readonly suffix: string;
 }
 
-/** Extended attributes as GVariant text, the form scripts parse. */
-function formatXattrs(xattrs: readonly Xattr[]): string {
-  if (xattrs.length === 0) return '@a(ayay) []';
-  const hex = (bytes: Uint8Array): string =>
-    Array.from(bytes, (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(', ');
-  const items = xattrs.map(({ name, value }) => {
-    const bytes = value.length === 0 ? '@ay []' : `[byte ${hex(value)}]`;
-    return `([byte ${hex(Buffer.from(`${name}\0`))}], ${bytes})`;
-  });
-  return `[${items.join(', ')}]`;
-}
-
 function rowOf(repo: Repo, entry: TreeEntry): Row {
   if (entry.kind === 'directory') {
     const { uid, gid, mode, xattrs } = loadDirMeta(repo, entry.meta);
@@ -52,8 +43,31 @@ function formatRow(row: Row, path: string, options: LsOptions): string {
   const permissions = (row.mode & 0o7777).toString(8).padStart(5, '0');
   const parts = [`${row.kind}${permissions} ${row.uid} ${row.gid} ${String(row.sizeBytes).padStart(6)}`];
   if (options.checksum === true) parts.push(...row.checksums);
-  if (options.xattrs === true) parts.push(`{ ${formatXattrs(row.xattrs)} }`);
+  if (options.xattrs === true) parts.push(formatXattrs(row.xattrs));
   return `${parts.join(' ')} ${path}${row.suffix}\n`;
+}
+
+/** The lines of one path. An empty path is a mistake (an unset variable), not the root. */
+function listPath(
+  repo: Repo,
+  { commit, path }: { readonly commit: Checksum; readonly path: string },
+  options: LsOptions,
+): string {
+  if (path === '' || findEntry(repo, commit, path) === undefined) {
+    const rooted = path.startsWith('/') ? path : `/${path}`;
+    throw new AtomicError('NotFound', `Inspecting path '${path}': No such file or directory: ${rooted}`, {
+      facts: { commit, path },
+    });
+  }
+  const lines: string[] = [];
+  const recursive = options.recursive === true;
+  for (const entry of lsTree(repo, commit, { path, recursive })) {
+    lines.push(
+      options.nulFilenamesOnly === true ? `${entry.path}\0` : formatRow(rowOf(repo, entry), entry.path, options),
+    );
+    if (options.dironly === true && !recursive) break;
+  }
+  return lines.join('');
 }
 
 /** `ostree ls`: lists what a commit holds, without checking it out. */
@@ -68,16 +82,7 @@ export function lsCommand(context: OstreeContext): Command {
     .option('--nul-filenames-only', 'print only filenames, NUL separated');
   return command.action((rev: string, paths: readonly string[], options: LsOptions) => {
     using repo = openCommandRepo(context, command);
-    const commit = requireRev(repo, rev);
-    const lines: string[] = [];
-    for (const path of paths.length === 0 ? ['/'] : paths) {
-      for (const entry of lsTree(repo, commit, { path, recursive: options.recursive === true })) {
-        const line =
-          options.nulFilenamesOnly === true ? `${entry.path}\0` : formatRow(rowOf(repo, entry), entry.path, options);
-        lines.push(line);
-        if (options.dironly === true) break;
-      }
-    }
-    context.write(lines.join(''));
+    const commit = requireCommit(repo, rev);
+    for (const path of paths.length === 0 ? ['/'] : paths) context.write(listPath(repo, { commit, path }, options));
   });
 }

@@ -1,50 +1,111 @@
 import type { Command } from 'commander';
-import { AtomicError } from '../../base/index.ts';
-import { listRefs, requireRev, writeRef, type Repo } from '../../repo/index.ts';
+import { AtomicError, type Checksum } from '../../base/index.ts';
+import { parseRefspec } from '../../format/index.ts';
+import { listRefs, writeRef, writeRefAlias, type Repo } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
+import { requireCommit } from '../require-commit.ts';
 
 interface RefsOptions {
   readonly delete?: boolean;
   readonly list?: boolean;
+  readonly alias?: boolean;
   readonly create?: string;
   readonly force?: boolean;
 }
 
-function createRef(repo: Repo, options: { from: string | undefined; to: string; force: boolean }): void {
-  const { from, to, force } = options;
-  if (from === undefined)
-    throw new AtomicError('InvalidArgument', 'You must specify an existing ref when creating a new ref.');
-  const checksum = requireRev(repo, from);
-  if (!force && listRefs(repo, to).has(to)) {
+/** The refs a prefix means: all, one and those below it, or (`remote:`) those of a remote. */
+function matchingRefs(repo: Repo, prefix: string | undefined): ReadonlyMap<string, Checksum> {
+  if (prefix === undefined) return listRefs(repo);
+  if (prefix.endsWith(':')) return new Map([...listRefs(repo)].filter(([refspec]) => refspec.startsWith(prefix)));
+  parseRefspec(prefix);
+  return listRefs(repo, prefix);
+}
+
+/** A listed name with the prefix cut off, the remote's name left on it: `remote:a/b` below `remote:a` is `remote:b`. */
+function cutPrefix(refspec: string, prefix: string | undefined): string {
+  if (prefix === undefined || prefix.endsWith(':') || refspec === prefix) return refspec;
+  const { remote } = parseRefspec(prefix);
+  const rest = refspec.slice(prefix.length + 1);
+  return remote === undefined ? rest : `${remote}:${rest}`;
+}
+
+/** What each alias leads to; the links are relative, as `ostree refs --alias --create` writes them. */
+function listAliases(repo: Repo, prefix: string | undefined): ReadonlyMap<string, string> {
+  const aliases = new Map<string, string>();
+  for (const alias of matchingRefs(repo, prefix).keys()) {
+    const link = alias.includes(':') ? undefined : repo.dir.readlink(`refs/heads/${alias}`);
+    if (link === undefined) continue;
+    const parts = alias.split('/').slice(0, -1);
+    for (const part of link.split('/')) {
+      if (part === '..') parts.pop();
+      else parts.push(part);
+    }
+    aliases.set(alias, parts.join('/'));
+  }
+  return aliases;
+}
+
+function createRef(repo: Repo, names: readonly string[], { create: to = '', force, alias }: RefsOptions): void {
+  const [from, second] = names;
+  if (from === undefined) {
+    throw new AtomicError('InvalidArgument', 'You must specify a revision when creating a new ref');
+  }
+  if (second !== undefined) {
+    throw new AtomicError('InvalidArgument', 'You must specify only 1 existing ref when creating a new ref');
+  }
+  const checksum = alias === true ? undefined : requireCommit(repo, from);
+  if (force !== true && listRefs(repo, to).has(to)) {
     throw new AtomicError('InvalidArgument', `--create specified but ref ${to} already exists`, {
       hint: 'Pass --force to move it.',
     });
   }
-  writeRef(repo, to, checksum);
+  if (checksum !== undefined) writeRef(repo, to, checksum);
+  else if (listRefs(repo, from).has(from)) writeRefAlias(repo, to, from);
+  else throw new AtomicError('RefNotFound', `Cannot create alias to non-existent ref: ${from}`);
+}
+
+function deleteRefs(repo: Repo, prefix: string): void {
+  const aliases = [...listAliases(repo, undefined)];
+  const refs = [...matchingRefs(repo, prefix).keys()];
+  for (const refspec of refs) {
+    const [alias] = aliases.find(([name, target]) => target === refspec && !refs.includes(name)) ?? [];
+    if (alias !== undefined) {
+      throw new AtomicError('InvalidArgument', `Ref '${refspec}' has an active alias: '${alias}'`, {
+        hint: 'Delete the alias first.',
+      });
+    }
+  }
+  for (const refspec of refs) writeRef(repo, refspec, undefined);
 }
 
 /** `ostree refs`: lists, creates or deletes refs. Without `--list` a prefix is cut off the names printed. */
 export function refsCommand(context: OstreeContext): Command {
   const command = repoCommand('refs', 'List refs')
-    .argument('[prefix]')
+    .argument('[prefix...]')
     .option('--delete', 'delete refs which match PREFIX, rather than listing them')
     .option('--list', 'do not remove the prefix from the refs')
+    .option('-A, --alias', 'with --create, create an alias; otherwise list the aliases alone')
     .option('--create <newref>', 'create a new ref for an existing commit')
     .option('--force', 'overwrite existing refs when creating');
-  return command.action((prefix: string | undefined, options: RefsOptions) => {
+  return command.action((prefixes: readonly string[], options: RefsOptions) => {
     using repo = openCommandRepo(context, command);
     if (options.create !== undefined) {
-      createRef(repo, { from: prefix, to: options.create, force: options.force === true });
+      createRef(repo, prefixes, options);
       return;
     }
-    if (options.delete === true && prefix === undefined) {
+    if (options.delete === true && prefixes.length === 0) {
       throw new AtomicError('InvalidArgument', 'At least one PREFIX is required when deleting refs');
     }
-    for (const refspec of listRefs(repo, prefix).keys()) {
-      if (options.delete === true) writeRef(repo, refspec, undefined);
-      else if (prefix === undefined || options.list === true || refspec === prefix) context.write(`${refspec}\n`);
-      else context.write(`${refspec.slice(prefix.length + 1)}\n`);
+    for (const prefix of prefixes.length === 0 ? [undefined] : prefixes) {
+      if (options.delete === true && prefix !== undefined) deleteRefs(repo, prefix);
+      else if (options.alias === true) {
+        for (const [alias, target] of listAliases(repo, prefix)) context.write(`${alias} -> ${target}\n`);
+      } else {
+        for (const refspec of matchingRefs(repo, prefix).keys()) {
+          context.write(`${options.list === true ? refspec : cutPrefix(refspec, prefix)}\n`);
+        }
+      }
     }
   });
 }

@@ -1,28 +1,79 @@
 import type { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
+import { decodeVariant, encodeSummary, formatVariantText, swap64, type Variant } from '../../format/index.ts';
 import { readSummary, writeSummary } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
+
+interface SummaryOptions {
+  readonly update?: boolean;
+  readonly view?: boolean;
+  readonly raw?: boolean;
+}
+
+const summaryType = '(a(s(taya{sv}))a{sv})';
+
+/** What known keys are called for people. */
+const titles: ReadonlyMap<string, string> = new Map([
+  ['ostree.commit.version', 'Version'],
+  ['ostree.commit.timestamp', 'Timestamp'],
+  ['ostree.summary.mode', 'Repository Mode'],
+  ['ostree.summary.last-modified', 'Last-Modified'],
+  ['ostree.summary.expires', 'Expires'],
+  ['ostree.summary.tombstone-commits', 'Has Tombstone Commits'],
+  ['ostree.summary.collection-id', 'Collection ID'],
+]);
+
+const timeKeys = new Set(['ostree.commit.timestamp', 'ostree.summary.last-modified', 'ostree.summary.expires']);
+
+function formatValue(key: string, { type, value }: Variant): string {
+  if (timeKeys.has(key) && typeof value === 'bigint') {
+    const text = new Date(Number(swap64(value)) * 1000).toISOString();
+    return text.replace(/\.\d+Z$/, '+00');
+  }
+  if (!titles.has(key)) return formatVariantText(type, value);
+  return typeof value === 'boolean' ? (value ? 'Yes' : 'No') : `${value}`;
+}
+
+function formatLine(key: string, value: Variant): string {
+  const title = titles.get(key);
+  return `${title === undefined ? key : `${title} (${key})`}: ${formatValue(key, value)}\n`;
+}
+
+type Summary = NonNullable<ReturnType<typeof readSummary>>;
+
+/** The summary for people: each ref with its facts, then what is said of the whole repository. */
+function formatSummary(summary: Summary): string {
+  const refs = [...summary.refs].map(([ref, { checksum, commitSizeBytes, metadata }]) => {
+    const facts = [...metadata].map(([key, value]) => `    ${formatLine(key, value)}`);
+    return `* ${ref}\n    Latest Commit (${commitSizeBytes} bytes):\n      ${checksum}\n${facts.join('')}\n`;
+  });
+  return [...refs, ...[...summary.metadata].map(([key, value]) => formatLine(key, value))].join('');
+}
 
 /** `ostree summary`: writes the summary that remotes read first, or shows it. */
 export function summaryCommand(context: OstreeContext): Command {
   const command = repoCommand('summary', 'Manage summary metadata')
     .option('-u, --update', 'update the summary')
-    .option('-v, --view', 'view the local summary file');
-  return command.action(async (options: { update?: boolean; view?: boolean }) => {
+    .option('-v, --view', 'view the local summary file')
+    .option('--raw', 'view the summary file as GVariant text');
+  return command.action(async (options: SummaryOptions) => {
     using repo = openCommandRepo(context, command);
     if (options.update === true) {
       await writeSummary(repo, context.job);
       return;
     }
-    if (options.view !== true) {
+    if (options.view !== true && options.raw !== true) {
       throw new AtomicError('InvalidArgument', 'No option specified; use -u to update summary');
     }
     const summary = readSummary(repo);
     if (summary === undefined)
       throw new AtomicError('NotFound', 'The repository has no summary', { hint: 'Write one with -u.' });
-    for (const [ref, { checksum, commitSizeBytes }] of summary.refs) {
-      context.write(`* ${ref}\n    Latest Commit (${commitSizeBytes} bytes):\n      ${checksum}\n`);
+    if (options.raw !== true) {
+      context.write(formatSummary(summary));
+      return;
     }
+    const value = decodeVariant(summaryType, encodeSummary(summary));
+    context.write(`${formatVariantText(summaryType, value, { swapNumbers: true })}\n`);
   });
 }

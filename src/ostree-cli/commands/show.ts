@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { AtomicError, isChecksum, type Checksum } from '../../base/index.ts';
+import { formatVariantText, type VariantDict, type Xattr } from '../../format/index.ts';
+import { hasObject, loadCommit, loadCommitMeta, loadFile, type Repo } from '../../repo/index.ts';
+import type { OstreeContext } from '../context.ts';
+import { openCommandRepo, repoCommand } from '../repo-command.ts';
+import { requireCommit } from '../require-commit.ts';
+import { formatCommit, formatRawCommit } from './log.ts';
+
+interface ShowOptions {
+  readonly printMetadataKey?: string;
+  readonly printDetachedMetadataKey?: string;
+  readonly raw?: boolean;
+}
+
+/** Extended attributes as GVariant text, the form scripts parse. */
+export function formatXattrs(xattrs: readonly Xattr[]): string {
+  const pairs = xattrs.map(({ name, value }) => [Buffer.from(`${name}\0`), value] as const);
+  return `{ ${formatVariantText('a(ayay)', pairs)} }`;
+}
+
+function printValue(metadata: VariantDict, key: string): string {
+  const found = metadata.get(key);
+  if (found === undefined) throw new AtomicError('NotFound', `No such metadata key '${key}'`);
+  return `${formatVariantText(found.type, found.value, { swapNumbers: true })}\n`;
+}
+
+function describeFile(repo: Repo, checksum: Checksum): string {
+  const { header, sizeBytes } = loadFile(repo, checksum);
+  const isLink = header.symlinkTarget !== '';
+  return [
+    `Object: ${checksum}`,
+    'Type: file',
+    `File Type: ${isLink ? 'symlink' : 'regular'}`,
+    ...(isLink ? [`Target: ${header.symlinkTarget}`] : [`Size: ${sizeBytes}`]),
+    `Mode: 0${header.mode.toString(8)}`,
+    `Uid: ${header.uid}`,
+    `Gid: ${header.gid}`,
+    `Extended Attributes: ${formatXattrs(header.xattrs)}`,
+    '',
+  ].join('\n');
+}
+
+/** What `ostree show` prints of the object that a whole checksum names, where that is not a commit. */
+function describeOther(repo: Repo, rev: string): string | undefined {
+  if (!isChecksum(rev) || hasObject(repo, 'commit', rev)) return undefined;
+  for (const type of ['dirtree', 'dirmeta'] as const) if (hasObject(repo, type, rev)) return `${type} ${rev}\n`;
+  return hasObject(repo, 'file', rev) ? describeFile(repo, rev) : undefined;
+}
+
+function describe(repo: Repo, rev: string, options: ShowOptions): string {
+  const other = describeOther(repo, rev);
+  if (other !== undefined) return other;
+  const checksum = requireCommit(repo, rev);
+  const { printMetadataKey: key, printDetachedMetadataKey: detachedKey } = options;
+  const commit = loadCommit(repo, checksum);
+  if (key !== undefined) return printValue(commit.metadata, key);
+  if (detachedKey === undefined)
+    return options.raw === true ? formatRawCommit(repo, checksum) : formatCommit(checksum, commit);
+  const detached = loadCommitMeta(repo, checksum);
+  if (detached === undefined) throw new AtomicError('NotFound', `No detached metadata for commit ${checksum}`);
+  return printValue(detached, detachedKey);
+}
+
+/** `ostree show`: prints one commit, one metadata value of it, or what is known about another object. */
+export function showCommand(context: OstreeContext): Command {
+  const command = repoCommand('show', 'Output a metadata object')
+    .argument('<object>', 'a revision, or the checksum of any object')
+    .option('--print-metadata-key <key>', 'print the value of a commit metadata key')
+    .option('--print-detached-metadata-key <key>', 'print the value of a detached metadata key')
+    .option('--raw', 'show raw variant data');
+  return command.action((rev: string, options: ShowOptions) => {
+    using repo = openCommandRepo(context, command);
+    context.write(describe(repo, rev, options));
+  });
+}
