@@ -18,13 +18,18 @@ export interface FoundSysroot {
   readonly isRunning: boolean;
 }
 
-/** Where the physical root of a running OSTree system is mounted. */
-const runningSysroot = '/sysroot';
+/**
+ * A running system is worked on through its own root: there `ostree` leads into the physical root, and /boot is what is
+ * mounted there, which the directory /sysroot/boot need not show.
+ */
+const runningSysroot = '/';
 
 /** Finds the root to work on; reads the kernel's command line only for the running system. */
 export function findSysroot({ sysroot, bootRecord }: SysrootSettings): FoundSysroot {
   const isRunning = (sysroot === undefined || sysroot === '/') && bootRecord === undefined;
   if (isRunning) return { path: runningSysroot, boot: readBootRecord(), isRunning };
-  const boot = bootRecord === undefined ? undefined : readBootRecordFile(bootRecord);
-  return { path: resolve(sysroot ?? runningSysroot), boot, isRunning };
+  const path = resolve(sysroot ?? runningSysroot);
+  // Another name of the running system, such as /sysroot, must not make it count as one where nothing runs.
+  const boot = bootRecord === undefined ? readBootRecord(path) : readBootRecordFile(bootRecord);
+  return { path, boot, isRunning };
 }

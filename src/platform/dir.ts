@@ -161,9 +161,12 @@ export class Dir implements OpenDirectory, Disposable {
     return this.#remove(rel, flags.AT_REMOVEDIR);
   }
 
-  /** Removes a file or a whole tree; fine if nothing is there. */
+  /** Removes a file or a whole tree; fine if nothing is there. A symlink on the way is followed, none at the end or below. */
   async removeTree(rel: string): Promise<void> {
-    await removeTrees(this, [checked(rel)]);
+    const path = checked(rel).replace(/\/+$/, '');
+    const slash = path.lastIndexOf('/');
+    using parent = slash < 0 ? this.clone() : this.tryOpenDir(path.slice(0, slash));
+    if (parent !== undefined) await removeTrees(parent, [path.slice(slash + 1)]);
   }
 
   /** Sets the modification time to now; makes an empty file where nothing is. */

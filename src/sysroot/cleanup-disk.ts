@@ -13,7 +13,13 @@ import { hasObject, pruneRepo } from '../repo/index.ts';
 import { kernelDirectoryOf } from './boot-targets.ts';
 import { removeOldDeploymentRefs, writeDeploymentRefs } from './deployment-refs.ts';
 import { identify } from './deployment.ts';
-import { isBooted, loadDeployments, type DeploymentList } from './load-deployments.ts';
+import {
+  isBooted,
+  isStagedReadable,
+  loadDeployments,
+  requireTrustedList,
+  type DeploymentList,
+} from './load-deployments.ts';
 import type { Sysroot } from './open-sysroot.ts';
 import { removeDeployments } from './remove-deployments.ts';
 import { bootedVersion } from './write-deployments.ts';
@@ -29,7 +35,8 @@ export interface DiskCleanup {
 /**
  * Removes what no list of deployments needs: boot configurations, kernels, deployment directories, refs, and with `prune` the
  * objects nobody reaches. What the current configuration or the one this boot started from names stays, as do the booted and
- * the staged deployment. Safe to run again; needs the sysroot lock.
+ * the staged deployment. Safe to run again; needs the sysroot lock. `InvalidSysroot`, and nothing removed, while the list
+ * cannot be trusted: see {@link requireTrustedList}.
  */
 export async function cleanupDisk(
   sysroot: Sysroot,
@@ -42,6 +49,7 @@ export async function cleanupDisk(
 async function removeUnneeded(sysroot: Sysroot, options: { readonly prune?: boolean }, job: Job): Promise<DiskCleanup> {
   const state = readBootState(sysroot.dir);
   const list = loadDeployments(sysroot);
+  requireTrustedList(sysroot, list);
   const slots = protectedSlots(state, bootedVersion(sysroot));
   const keepKernels = new Set(list.deployments.map(kernelDirectoryOf));
   const input = readBootCleanupInput(sysroot.dir, state, { bootedVersion: bootedVersion(sysroot), keepKernels });
@@ -69,9 +77,9 @@ async function removeUnneeded(sysroot: Sysroot, options: { readonly prune?: bool
 
 type Identity = ReturnType<typeof identify>;
 
-/** Deployment directories that nothing names. While an entry cannot be read nobody knows what it names, and none is. */
+/** Deployment directories that nothing names: none while an entry or the staged record cannot be read, for who knows what it names. */
 function findOrphans(sysroot: Sysroot, list: DeploymentList, slots: readonly BootSlot[]): readonly Identity[] {
-  if (slots.some(({ broken }) => broken.length > 0)) return [];
+  if (slots.some(({ broken }) => broken.length > 0) || !isStagedReadable(sysroot)) return [];
   const named = new Set([
     ...list.deployments.map(({ path }) => path),
     ...slots.flatMap(({ entries }) =>

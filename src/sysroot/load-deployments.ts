@@ -1,4 +1,4 @@
-import { messageOf, parseChecksum, type Job } from '../base/index.ts';
+import { AtomicError, messageOf, parseChecksum, type Job } from '../base/index.ts';
 import { readBootState, type BootEntry } from '../boot/index.ts';
 import {
   blsField,
@@ -54,6 +54,26 @@ export function loadDeployments(sysroot: Sysroot): DeploymentList {
     stamp: String(sysroot.dir.stat('ostree/deploy')?.mtimeNs ?? 0n),
     notes,
   };
+}
+
+/**
+ * Throws `InvalidSysroot` while the list cannot be trusted to name everything that must stay: the running deployment is not
+ * in it, or there are boot links but no boot entries at all. Most often /boot is not mounted.
+ */
+export function requireTrustedList(sysroot: Sysroot, list: DeploymentList): void {
+  const unnamed = sysroot.boot?.deployment !== undefined && list.booted === undefined;
+  if (!unnamed && !lacksEntries(sysroot)) return;
+  const what = unnamed ? 'no boot entry leads to the deployment this machine runs' : 'there are no boot entries';
+  throw new AtomicError('InvalidSysroot', `Cannot change the deployments of ${sysroot.path}: ${what}`, {
+    hint: `Check that the file system of /boot is mounted at ${sysroot.path.replace(/\/$/, '')}/boot, then try again.`,
+  });
+}
+
+/** Entries are made before the first link and go after the last, so links without entries belong to entries elsewhere. */
+function lacksEntries(sysroot: Sysroot): boolean {
+  const { current, other } = readBootState(sysroot.dir);
+  if (current.present || other.present) return false;
+  return (['ostree/boot.0', 'ostree/boot.1'] as const).some((link) => sysroot.dir.stat(link) !== undefined);
 }
 
 /** Tells a job what {@link loadDeployments} stumbled over. */
@@ -131,6 +151,13 @@ function loadStaged(sysroot: Sysroot, bootable: readonly Deployment[], notes: st
     entry: undefined,
     kargs: record.kargs ?? [],
   };
+}
+
+/** False if there is a record and nobody can tell what it names. */
+export function isStagedReadable(sysroot: Sysroot): boolean {
+  const notes: string[] = [];
+  readStagedOrNote(sysroot, notes);
+  return notes.length === 0;
 }
 
 function readStagedOrNote(sysroot: Sysroot, notes: string[]): ReturnType<typeof readStaged> {

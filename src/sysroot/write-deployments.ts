@@ -13,7 +13,7 @@ import { announceChange } from './announce-change.ts';
 import { bootTarget, ensureKernel, isNew } from './boot-targets.ts';
 import { sameDeployment, type Deployment, type NewDeployment } from './deployment.ts';
 import { writeDeploymentRefs } from './deployment-refs.ts';
-import { loadDeployments, type DeploymentList } from './load-deployments.ts';
+import { loadDeployments, requireTrustedList, type DeploymentList } from './load-deployments.ts';
 import type { Sysroot } from './open-sysroot.ts';
 import { removeStaged } from './staged-file.ts';
 
@@ -25,7 +25,8 @@ export type SwapKind = SwapPlan['kind'];
  * are durable before the switch, the switch on return; nothing is removed. New deployments must have been finalized. A staged
  * deployment stays staged if it is first in the list and is dropped otherwise. Needs the sysroot lock.
  *
- * `InvalidArgument` for a list without the booted deployment or without any; `BootFull`, `ReadOnly`, `BootSwapRefused`,
+ * `InvalidSysroot` while the present list cannot be trusted, see {@link requireTrustedList}; `InvalidArgument` for a list
+ * without the booted deployment or without any; `BootFull`, `ReadOnly`, `BootSwapRefused`,
  * `NoSpace`, `Io`.
  */
 export async function writeDeployments(
@@ -34,6 +35,7 @@ export async function writeDeployments(
   job: Job,
 ): Promise<SwapKind> {
   const before = loadDeployments(sysroot);
+  requireTrustedList(sysroot, before);
   const bootable = wanted.filter((deployment) => isNew(deployment) || !deployment.staged);
   requireBootable(before, bootable);
   const kind = await explainSystemErrors('write the list of deployments', async () => {
