@@ -9,6 +9,8 @@ import { SaslServer } from './sasl.ts';
 const handshakeTimeoutMs = 30_000;
 /** More watchers of one transaction than a fleet of consoles opens, and few enough to cost nothing. */
 const maxPeers = 256;
+/** Of one user other than root, so that no user can keep the others out. */
+const maxPeersPerUser = 32;
 
 /** A client of a peer socket: its connection, and who the kernel says it is. */
 export interface Peer {
@@ -30,7 +32,8 @@ export class PeerServer {
   /** What a client connects to. */
   readonly address: string;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  /** Everybody connected, with the user the kernel names. */
+  readonly #sockets = new Map<Socket, number>();
   readonly #options: PeerServerOptions;
   readonly #guid: string;
   #listening = true;
@@ -73,34 +76,41 @@ export class PeerServer {
 
   /** Cuts every client. */
   cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
+  }
+
+  /** True if the user may have one more connection; root always, for it is root who updates. */
+  #hasRoom(uid: number): boolean {
+    if (uid === 0) return true;
+    const own = [...this.#sockets.values()].filter((other) => other === uid).length;
+    return this.#sockets.size < maxPeers && own < maxPeersPerUser;
   }
 
   /** Authenticates a client; the kernel's word on who it is is taken first, while it is surely there. */
   #accept(socket: Socket): void {
-    if (this.#sockets.size >= maxPeers) {
-      socket.destroy();
-      return;
-    }
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
     socket.on('error', () => undefined);
     const credentials = peerCredentials(socket);
-    if (credentials === undefined) {
+    if (credentials === undefined || !this.#hasRoom(credentials.uid)) {
       socket.destroy();
       return;
     }
+    this.#sockets.set(socket, credentials.uid);
+    socket.once('close', () => this.#sockets.delete(socket));
     const sasl = new SaslServer(credentials.uid, this.#guid);
     const timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
     socket.once('close', () => clearTimeout(timer));
     const feed = (bytes: Buffer): void => {
       const step = sasl.feed(bytes);
       if (step.reply !== '') socket.write(step.reply);
-      if (step.state === 'failed') socket.end();
-      if (step.state !== 'begun') return;
-      clearTimeout(timer);
+      if (step.state === 'more') return;
+      // Whatever else a refused client sends is neither kept nor answered.
       socket.off('data', feed);
       socket.pause();
+      if (step.state === 'failed') {
+        socket.destroySoon();
+        return;
+      }
+      clearTimeout(timer);
       const connection = new Connection(socket, {
         firstBytes: step.rest,
         limitBytes: maxRequestBytes,

@@ -1,5 +1,7 @@
 /** A handshake is a handful of short lines; more than this is not a D-Bus client. */
 const maxHandshakeBytes = 4096;
+/** Real clients need six. Each line has a reply, which a client that never reads would let pile up. */
+const maxHandshakeLines = 32;
 
 /** What the server does after some bytes: answer, and go on, give up, or hand over the bytes after `BEGIN`. */
 export interface SaslStep {
@@ -17,6 +19,7 @@ export class SaslServer {
   readonly #uid: number;
   readonly #guid: string;
   #buffered: Buffer = Buffer.alloc(0);
+  #lines = 0;
   #stage: 'nul' | 'auth' | 'data' | 'accepted' = 'nul';
 
   /** `uid` is the peer's, as told by the kernel; `guid` 32 hex digits naming this server. */
@@ -37,6 +40,8 @@ export class SaslServer {
       this.#stage = 'auth';
     }
     for (let line = this.#takeLine(); line !== undefined; line = this.#takeLine()) {
+      this.#lines += 1;
+      if (this.#lines > maxHandshakeLines) return step('failed');
       if (line === 'BEGIN') return step(this.#stage === 'accepted' ? 'begun' : 'failed');
       replies.push(`${this.#answer(line)}\r\n`);
     }

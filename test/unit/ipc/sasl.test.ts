@@ -60,4 +60,10 @@ describe('the handshake', () => {
     expect(talk(0, 'GET / HTTP/1.0\r\n').state).toBe('failed');
     expect(talk(0, `\0${'A'.repeat(5000)}`).state).toBe('failed');
   });
+
+  it('gives up on who talks without end, each line of whom would have a reply', () => {
+    const { replies, state } = talk(0, `\0${'NEGOTIATE_UNIX_FD\r\n'.repeat(2000)}`);
+    expect(state).toBe('failed');
+    expect(replies.join('').length).toBeLessThan(1000);
+  });
 });
