@@ -1,6 +1,6 @@
 import type { Dir } from './dir.ts';
 import { temporaryName, unlinkQuietly, writeNew } from './file-content.ts';
-import { sys } from './syscalls.ts';
+import { isSystemError, sys } from './syscalls.ts';
 
 /**
  * Replaces the file as a whole and returns when the new content and the name are on disk. After a crash the name has
@@ -36,6 +36,19 @@ export function unlinkDurably(dir: Dir, rel: string): boolean {
   return true;
 }
 
+/** As {@link Dir.ensureDir}; returns when the names of the directories made are on disk. Those that exist cost nothing. */
+export function ensureDirDurably(dir: Dir, rel: string, mode = 0o755): void {
+  const parts = rel.split('/').filter((part) => part !== '' && part !== '.');
+  parts.forEach((_, index) => {
+    const path = parts.slice(0, index + 1).join('/');
+    if (dir.exists(path)) return;
+    dir.at(path, (fd, name) => {
+      makeUnlessThere(fd, name, mode);
+      sys.fsync(fd);
+    });
+  });
+}
+
 /** Returns when the names in the directory are on disk. */
 export function syncDir(dir: Dir, rel = '.'): void {
   using opened = dir.openDir(rel);
@@ -53,6 +66,15 @@ export function syncFilesystem(dir: Dir): void {
  */
 export function freezeAndThaw(dir: Dir): 'frozen' | 'unsupported' {
   return sys.freezeThaw(dir.fd);
+}
+
+/** Somebody else may make the same directory at the same moment. */
+function makeUnlessThere(fd: number, name: string, mode: number): void {
+  try {
+    sys.mkdirat(fd, name, mode);
+  } catch (error) {
+    if (!isSystemError(error, 'EEXIST')) throw error;
+  }
 }
 
 function replaceDurably(dir: Dir, rel: string, write: (fd: number, temporary: string) => void): void {

@@ -8,6 +8,11 @@ export function temporaryName(name: string): string {
   return `.${name.slice(0, 200)}.${process.pid}-${random}`;
 }
 
+/** True for a name that {@link temporaryName} makes: of a writer at work, or left by one that was killed. */
+export function isTemporaryName(name: string): boolean {
+  return /^\..+\.[0-9]+-[0-9a-z]*$/.test(name);
+}
+
 /** Writes a new file with exactly this mode; EEXIST if the name is taken. Returns with the file closed unless `beforeClose` fails. */
 export function writeNew(
   dirfd: number,

@@ -37,6 +37,7 @@ export { systemClock, type Clock } from './clock.ts';
 export type { CopyOptions } from './copy-file.ts';
 export { defaultReadLimitBytes, Dir, type RenameOptions } from './dir.ts';
 export {
+  ensureDirDurably,
   freezeAndThaw,
   renameDurably,
   replaceSymlinkDurably,
@@ -45,7 +46,7 @@ export {
   unlinkDurably,
   writeFileDurably,
 } from './durable.ts';
-export { readAll } from './file-content.ts';
+export { isTemporaryName, readAll } from './file-content.ts';
 export { flags } from './flags.ts';
 export { isMountPoint, notifyServiceManager, readBootId, readKernelCommandLine } from './host-facts.ts';
 export { lockFile, type LockOptions } from './locks.ts';

@@ -12,6 +12,9 @@ import {
 import { Dir, ingestTree, systemClock, type TreeListing } from '../platform/index.ts';
 import { freeSpaceBudget, noSpace } from './free-space.ts';
 import { createBreather } from './breather.ts';
+import { loadCommit } from './objects.ts';
+import { hasObject, metadataChecksum } from './objects.ts';
+import { isPartial } from './partial.ts';
 import { readRef } from './refs.ts';
 import type { Repo } from './repo.ts';
 import { beginStaging, type Staging } from './staging.ts';
@@ -41,9 +44,11 @@ export interface CommitDirectoryOptions extends CommitDescription {
   readonly canonicalPermissions?: boolean;
   readonly owner?: { readonly uid?: number; readonly gid?: number };
   readonly skipXattrs?: boolean;
+  /** Makes no commit and moves no ref when the parent's tree is the same. */
+  readonly skipIfUnchanged?: boolean;
 }
 
-/** The new commit and what it took. */
+/** The new commit (the parent where `skipIfUnchanged` found nothing new) and what it took. */
 export interface CommitResult {
   readonly checksum: Checksum;
   readonly stats: TreeListing['stats'];
@@ -61,6 +66,11 @@ export async function commitDirectory(repo: Repo, options: CommitDirectoryOption
     const listing = await ingest(staging, options, job);
     job.report({ kind: 'phase', text: 'Writing directories' });
     const root = await writeDirectories(staging, listing, job);
+    const parent = options.skipIfUnchanged === true ? findParent(repo, options) : undefined;
+    if (parent !== undefined && hasTree(repo, parent, root)) {
+      await staging.abort();
+      return { checksum: parent, stats: listing.stats };
+    }
     const checksum = writeCommit(staging, root, options);
     await staging.publish(options.branch === undefined ? undefined : new Map([[options.branch, checksum]]));
     return { checksum, stats: listing.stats };
@@ -133,7 +143,7 @@ function at<T>(items: readonly T[], index: number): T {
  */
 export function writeCommit(staging: Staging, root: TreeRoot, description: CommitDescription): Checksum {
   const { repo } = staging;
-  const { branch, parent } = description;
+  const { branch } = description;
   if (branch !== undefined && !isRefName(branch)) {
     throw new AtomicError(
       'InvalidRefspec',
@@ -144,17 +154,30 @@ export function writeCommit(staging: Staging, root: TreeRoot, description: Commi
       },
     );
   }
-  const branchCommit = branch === undefined ? undefined : readRef(repo, branch);
   const bytes = encodeCommit({
     metadata: commitMetadata(repo, description),
-    parent: parent === 'none' ? undefined : (parent ?? branchCommit),
+    parent: findParent(repo, description),
     subject: description.subject ?? '',
     body: description.body ?? '',
     timestampSeconds: description.timestampSeconds ?? Math.floor(systemClock.now().getTime() / 1000),
     rootTree: root.tree,
     rootMeta: root.meta,
   });
+  // Until all of its tree is in place: a publish cut short may have brought the commit before what it names.
+  const checksum = metadataChecksum(bytes);
+  if (!hasObject(repo, 'commit', checksum) || isPartial(repo, checksum)) staging.markPartial(checksum);
   return staging.writeMetadata('commit', bytes);
+}
+
+/** The branch's commit unless told. */
+function findParent(repo: Repo, { branch, parent }: CommitDescription): Checksum | undefined {
+  if (parent !== undefined) return parent === 'none' ? undefined : parent;
+  return branch === undefined ? undefined : readRef(repo, branch);
+}
+
+function hasTree(repo: Repo, commit: Checksum, { tree, meta }: TreeRoot): boolean {
+  const { rootTree, rootMeta } = loadCommit(repo, commit);
+  return rootTree === tree && rootMeta === meta;
 }
 
 function commitMetadata(repo: Repo, { branch, bindRefs, noBindings, metadata }: CommitDescription): VariantDict {

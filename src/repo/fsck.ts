@@ -1,6 +1,6 @@
 import { isAtomicError, messageOf, type Checksum, type Job, type JobEvent } from '../base/index.ts';
 import type { ObjectType } from '../format/index.ts';
-import { listObjects, verifyObjects } from '../platform/index.ts';
+import { listObjects, syncFilesystem, verifyObjects } from '../platform/index.ts';
 import { createBreather } from './breather.ts';
 import { loadDirMeta, objectPathIn, tryLoadCommit } from './objects.ts';
 import { ObjectSet } from './object-set.ts';
@@ -214,6 +214,8 @@ async function quarantine(
     markPartial(repo, commit, 'fsck');
     marked.push(commit);
   }
+  // A power cut must not leave a commit that lost an object and counts as complete.
+  if (marked.length > 0 && repo.settings.fsync) syncFilesystem(repo.dir);
   for (const { type, checksum } of findings.corrupt) repo.objects.unlink(objectPathIn(repo, checksum, type));
   return marked;
 }

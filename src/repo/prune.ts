@@ -1,14 +1,14 @@
 import type { Checksum, Job } from '../base/index.ts';
 import { encodeVariant, type ObjectType } from '../format/index.ts';
-import { listObjects, unlinkMany } from '../platform/index.ts';
+import { listObjects, syncFilesystem, unlinkMany } from '../platform/index.ts';
 import { createBreather } from './breather.ts';
 import { listDeltas } from './deltas.ts';
 import { lockRepo } from './lock.ts';
 import { objectPathIn } from './objects.ts';
-import { partialMarkPath } from './partial.ts';
-import { listMirrorRefs, listRefs } from './refs.ts';
+import { isPartial, listPartial, unmarkPartial } from './partial.ts';
+import { listMirrorRefs, listRefs, removeStaleRefFiles } from './refs.ts';
 import type { Repo } from './repo.ts';
-import { cleanTmp } from './tmp.ts';
+import { cleanTmp, listStagings, tmpExpiryNs } from './tmp.ts';
 import { Traversal } from './traverse.ts';
 
 /** What a prune keeps. */
@@ -34,8 +34,8 @@ export interface PruneResult {
 /**
  * Removes the objects that nothing kept reaches, with the exclusive repo lock (`RepoLocked` if it stays busy). A commit
  * takes its detached metadata and its partial mark along and leaves a tombstone if `core.tombstone-commits` says so; static
- * deltas to removed commits and old `tmp` entries go too. Commits are unlinked before their trees, so a crash leaves only
- * garbage. A missing tree of a commit that is not partial stops it before anything is removed (`MissingObject`).
+ * deltas to removed commits and old `tmp` entries go too, and what killed writers left. Commits are gone from disk before
+ * their trees, so a crash leaves only garbage. A missing tree of a commit that is not partial stops it before anything is removed (`MissingObject`).
  * OSTree repository format: prune.
  */
 export async function pruneRepo(repo: Repo, options: PruneOptions, job: Job): Promise<PruneResult> {
@@ -94,7 +94,10 @@ async function sizeOf(repo: Repo, objects: readonly LooseObject[], job: Job): Pr
 async function removeObjects(repo: Repo, garbage: readonly LooseObject[], job: Job): Promise<void> {
   job.report({ kind: 'phase', text: 'Removing unreachable objects' });
   const commits = commitsOf(garbage);
-  for (const checksum of commits) removeCommit(repo, checksum);
+  for (const checksum of commits) unlinkCommit(repo, checksum);
+  // A commit that came back after a power cut without its tree or its mark would count as complete.
+  if (commits.length > 0 && repo.settings.fsync) syncFilesystem(repo.dir);
+  for (const checksum of commits) unmarkPartial(repo, checksum);
   const paths = garbage.flatMap(({ checksum, type }) =>
     type === 'commit' ? [] : [objectPathIn(repo, checksum, type)],
   );
@@ -105,19 +108,37 @@ async function removeObjects(repo: Repo, garbage: readonly LooseObject[], job: J
   removeDanglingPayloadLinks(repo, await listObjects(repo.objects));
   await removeOldDeltas(repo);
   await cleanTmp(repo);
+  removeStaleMarks(repo);
+  removeStaleRefFiles(repo, tmpExpiryNs(repo));
 }
 
 /**
  * Removes a commit object with its detached metadata and its partial mark; leaves a tombstone if the repo keeps them. Its
- * tree stays for the next prune. Not durable: a commit that comes back after a crash is garbage as before.
+ * tree stays for the next prune. The mark goes when the removal is on disk.
  */
 export function removeCommit(repo: Repo, checksum: Checksum): void {
+  unlinkCommit(repo, checksum);
+  if (!isPartial(repo, checksum)) return;
+  if (repo.settings.fsync) syncFilesystem(repo.dir);
+  unmarkPartial(repo, checksum);
+}
+
+function unlinkCommit(repo: Repo, checksum: Checksum): void {
   if (repo.settings.tombstoneCommits) {
     repo.objects.writeFile(objectPathIn(repo, checksum, 'tombstone-commit'), encodeVariant('a{sv}', new Map()), 0o644);
   }
   repo.objects.unlink(objectPathIn(repo, checksum, 'commitmeta'));
   repo.objects.unlink(objectPathIn(repo, checksum, 'commit'));
-  repo.dir.unlink(partialMarkPath(checksum));
+}
+
+/** Marks of commits that are neither here nor in a staging, which the next pull may publish: left by whoever was killed. */
+function removeStaleMarks(repo: Repo): void {
+  const stagings = listStagings(repo);
+  for (const checksum of listPartial(repo)) {
+    const path = objectPathIn(repo, checksum, 'commit');
+    if (repo.objects.exists(path) || stagings.some((staging) => repo.dir.exists(`${staging}/${path}`))) continue;
+    unmarkPartial(repo, checksum);
+  }
 }
 
 /** A payload link points at the file object that holds its content; without that file it is of no use. */

@@ -1,6 +1,14 @@
 import { AtomicError, isChecksum, type Checksum } from '../base/index.ts';
 import { compareBytes, formatRefspec, isRefName, parseRefspec } from '../format/index.ts';
-import { explainedError, replaceSymlinkDurably, syncDir, writeFileDurably, type Dir } from '../platform/index.ts';
+import {
+  ensureDirDurably,
+  explainedError,
+  isTemporaryName,
+  replaceSymlinkDurably,
+  syncDir,
+  writeFileDurably,
+  type Dir,
+} from '../platform/index.ts';
 import type { Repo } from './repo.ts';
 
 /** A ref file is 64 digits and a newline; anything larger is not one. */
@@ -179,7 +187,9 @@ function prepareRefPath(repo: Repo, path: string): void {
     if (stat === undefined) break;
     if (!stat.isDirectory()) throw invalidRef(path, `${above} is a ref itself`);
   }
-  repo.dir.ensureDir(parts.slice(0, -1).join('/'), 0o775);
+  const parent = parts.slice(0, -1).join('/');
+  if (repo.settings.fsync) ensureDirDurably(repo.dir, parent, 0o775);
+  else repo.dir.ensureDir(parent, 0o775);
   if (repo.dir.stat(path)?.isDirectory() !== true) return;
   if (refFilesBelow(repo.dir, path).length > 0) throw invalidRef(path, 'there are refs below it');
   removeEmptyDirectories(repo.dir, path);
@@ -194,6 +204,20 @@ function removeEmptyDirectories(dir: Dir, path: string): void {
 function removeRefFile(repo: Repo, path: string): void {
   if (repo.dir.stat(path)?.isDirectory() === true || !repo.dir.unlink(path)) return;
   if (repo.settings.fsync) syncDir(repo.dir, path.split('/').slice(0, -1).join('/'));
+}
+
+/** Removes the temporary files of ref writers that were killed: those last changed before `expiredNs`. */
+export function removeStaleRefFiles(repo: Repo, expiredNs: bigint): void {
+  const visit = (path: string, depth: number): void => {
+    if (depth > maxRefDepth) return;
+    for (const { name, type } of repo.dir.list(path)) {
+      const below = `${path}/${name}`;
+      if (type === 'directory') visit(below, depth + 1);
+      else if (isTemporaryName(name) && (repo.dir.stat(below)?.mtimeNs ?? expiredNs) < expiredNs)
+        repo.dir.unlink(below);
+    }
+  };
+  if (repo.dir.exists('refs')) visit('refs', 0);
 }
 
 function invalidRef(name: string, reason: string): AtomicError {

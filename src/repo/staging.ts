@@ -73,8 +73,9 @@ export class Staging implements AsyncDisposable {
   /**
    * Makes everything staged part of the repo, then changes the refs: a ref never names a commit whose objects are not on
    * disk. In order: sync the file system, rename the objects into place, sync their directories, remove the staging, tidy
-   * `tmp`, write the refs, remove partial marks, write the summary if configured, drop the locks. Without new objects nothing
-   * is synced but the refs; with `core.fsync=false` nothing at all. Cannot be cancelled once begun; closes the staging.
+   * `tmp`, write the refs, remove partial marks, write the summary if configured, drop the locks. Where nothing is staged, no
+   * ref is to change and no mark to go, nothing is synced; with `core.fsync=false` never. Cannot be cancelled once begun;
+   * closes the staging.
    */
   async publish(refs: RefChanges = new Map()): Promise<void> {
     this.#assertOpen();
@@ -84,8 +85,10 @@ export class Staging implements AsyncDisposable {
   async #publish(refs: RefChanges): Promise<void> {
     const { repo } = this;
     try {
-      if (this.dir.list().length > 0) {
-        if (repo.settings.fsync) syncFilesystem(repo.dir);
+      const staged = this.dir.list().length > 0;
+      // Also without new objects: those that are there may be of a publish that was killed before it had synced them.
+      if (repo.settings.fsync && (staged || refs.size > 0 || this.#partial.size > 0)) syncFilesystem(repo.dir);
+      if (staged) {
         await publishStaging({ staging: this.dir, objects: repo.objects, fsync: repo.settings.fsync });
       }
       await repo.dir.removeTree(`tmp/${this.#name}`);

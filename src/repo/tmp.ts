@@ -13,7 +13,7 @@ export const stagingPrefix = 'staging-';
 export async function cleanTmp(repo: Repo): Promise<void> {
   if (!repo.dir.exists('tmp')) return;
   const current = `${stagingPrefix}${readBootId()}-`;
-  const expiredNs = BigInt(systemClock.now().getTime() - repo.settings.tmpExpirySeconds * 1000) * 1_000_000n;
+  const expiredNs = tmpExpiryNs(repo);
   for (const { name, type } of repo.dir.list('tmp')) {
     if (name === 'cache') continue;
     const stat = repo.dir.stat(`tmp/${name}`);
@@ -23,6 +23,19 @@ export async function cleanTmp(repo: Repo): Promise<void> {
     if (isStaging && (expired || !name.startsWith(current))) await removeStaging(repo, name);
     else if (!isStaging && expired) await repo.dir.removeTree(`tmp/${name}`);
   }
+}
+
+/** What was last changed before this moment, in nanoseconds, has expired. */
+export function tmpExpiryNs(repo: Repo): bigint {
+  return BigInt(systemClock.now().getTime() - repo.settings.tmpExpirySeconds * 1000) * 1_000_000n;
+}
+
+/** The directories of stagings, in use or left for the next one. */
+export function listStagings(repo: Repo): readonly string[] {
+  if (!repo.dir.exists('tmp')) return [];
+  return repo.dir
+    .list('tmp')
+    .flatMap(({ name, type }) => (type === 'directory' && name.startsWith(stagingPrefix) ? [`tmp/${name}`] : []));
 }
 
 async function removeStaging(repo: Repo, name: string): Promise<void> {

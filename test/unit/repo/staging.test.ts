@@ -66,7 +66,7 @@ describe('a staging', () => {
     expect(recorded.calls).toEqual(['syncfs', 'publishStaging', 'removeTrees', 'fsync', 'renameat2', 'fsync']);
   });
 
-  it('syncs nothing but the ref when no object is new', async () => {
+  it('syncs also when no object is new: one that is there may be of a publish that was killed', async () => {
     using repo = newRepo();
     await using first = await beginStaging(repo, job);
     const commit = stageCommit(first);
@@ -75,7 +75,15 @@ describe('a staging', () => {
     expect(stageCommit(staging)).toBe(commit);
     using recorded = recordCalls();
     await staging.publish(new Map([['os', commit]]));
-    expect(recorded.calls).toEqual(['removeTrees', 'fsync', 'renameat2', 'fsync']);
+    expect(recorded.calls).toEqual(['syncfs', 'removeTrees', 'fsync', 'renameat2', 'fsync']);
+  });
+
+  it('syncs nothing when there is nothing to publish', async () => {
+    using repo = newRepo();
+    await using staging = await beginStaging(repo, job);
+    using recorded = recordCalls();
+    await staging.publish();
+    expect(recorded.calls).toEqual(['removeTrees']);
   });
 
   it('syncs nothing at all where core.fsync is false', async () => {
