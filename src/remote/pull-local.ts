@@ -1,6 +1,6 @@
 import { AtomicError, type Checksum, type Job, throwIfCancelled } from '../base/index.ts';
 import type { Commit } from '../format/index.ts';
-import { importObjects, ingestFilezFd, sys } from '../platform/index.ts';
+import { importObjects, ingestFilez, ingestFilezFd, sys, type IngestResult } from '../platform/index.ts';
 import {
   beginStaging,
   corruptObject,
@@ -14,6 +14,7 @@ import {
   type Staging,
   tryLoadMetadata,
 } from '../repo/index.ts';
+import { encodeArchived } from './encode-archived.ts';
 import { bringCommit, type ObjectBringer } from './commit-pull.ts';
 import { isComplete } from './local-commits.ts';
 import type { PullLocalOptions, PullOptions, PullResult, RemoteRef } from './pull-options.ts';
@@ -26,6 +27,9 @@ import { TreeWalk, type Wanted, type WantedTree } from './tree-walk.ts';
 /** Objects linked or copied in one native call: enough to keep the threads busy, few enough to report in between. */
 const maxBatchObjects = 4096;
 
+/** Converted objects held in memory at once, so that one call has work for all threads. */
+const maxConvertedBytes = 16 * 1024 * 1024;
+
 /** Files of an archive repo opened at once; each costs a descriptor. */
 const maxOpenFiles = 128;
 
@@ -35,7 +39,7 @@ export type RepoPullOptions = PullLocalOptions &
 
 /**
  * Brings commits of another repo of this machine into `repo`: by hard link where both have the same mode and file system,
- * by reflink or copy otherwise; an archive repo is unpacked into a bare one. On return objects are durable and refs name
+ * by reflink or copy otherwise; between modes file objects are turned into those of `repo`. On return objects are durable and refs name
  * them. The other repo is trusted unless `untrusted`, which copies and hashes everything again. `NotSupported` for modes
  * that cannot be turned into each other. OSTree repository format: local import.
  */
@@ -46,7 +50,7 @@ export function pullLocal(repo: Repo, options: PullLocalOptions, job: Job): Prom
 /** As {@link pullLocal}, with everything a remote may ask for. */
 export async function pullFromRepo(repo: Repo, options: RepoPullOptions, job: Job): Promise<PullResult> {
   const { source } = options;
-  requireConvertible(source, repo);
+  requireWhole(source);
   job.report({ kind: 'phase', text: `Importing from ${source.path}` });
   const wanted = resolveWanted(options);
   await using staging = await beginStaging(repo, job);
@@ -62,19 +66,12 @@ export async function pullFromRepo(repo: Repo, options: RepoPullOptions, job: Jo
   };
 }
 
-/** Objects can be taken over between repos of one mode, and unpacked out of an archive; anything else is refused by name. */
-function requireConvertible(source: Repo, target: Repo): void {
-  const same = source.mode === target.mode;
-  const problem =
-    source.parent !== undefined
-      ? `${source.path} has a parent repo`
-      : !same && source.mode !== 'archive'
-        ? `${source.path} has mode ${source.mode} and ${target.path} has mode ${target.mode}`
-        : undefined;
-  if (problem === undefined) return;
-  throw new AtomicError('NotSupported', `Cannot import objects: ${problem}`, {
-    facts: { source: source.path, sourceMode: source.mode, mode: target.mode },
-    hint: 'Import between repos of one mode, or from an archive repo.',
+/** A commit of a repo with a parent lies in more than one place; refused by name. */
+function requireWhole(source: Repo): void {
+  if (source.parent === undefined) return;
+  throw new AtomicError('NotSupported', `Cannot import objects: ${source.path} has a parent repo`, {
+    facts: { source: source.path },
+    hint: 'Pull into a repo without core.parent first.',
   });
 }
 
@@ -192,8 +189,10 @@ class RepoPull implements ObjectBringer {
     if (this.#source.mode === this.#staging.repo.mode) {
       await this.#importNames(files.map((checksum) => objectPathIn(this.#source, checksum, 'file')));
       this.progress.fetchedContent += files.length;
-    } else {
+    } else if (this.#source.mode === 'archive') {
       await this.#unpack(files);
+    } else {
+      await this.#convert(files);
     }
     this.progress.tell();
   }
@@ -234,6 +233,25 @@ class RepoPull implements ObjectBringer {
     }
   }
 
+  /** Any mode to any other: through the archive form, which the native threads unpack, check and store. */
+  async #convert(files: readonly Checksum[]): Promise<void> {
+    const level = this.#staging.repo.settings.zlibLevel;
+    let items: { checksum: Checksum; data: Uint8Array }[] = [];
+    let bytes = 0;
+    for (const [index, checksum] of files.entries()) {
+      throwIfCancelled(this.#job);
+      const data = encodeArchived(this.#source, checksum, level);
+      items.push({ checksum, data });
+      bytes += data.length;
+      if (bytes < maxConvertedBytes && index < files.length - 1) continue;
+      this.#require(await ingestFilez(items, this.#target(), { signal: this.#job.signal }), items);
+      this.progress.fetchedContent += items.length;
+      this.progress.tell();
+      items = [];
+      bytes = 0;
+    }
+  }
+
   /** The descriptor of a file object of the source. */
   #open(checksum: Checksum): number {
     const path = objectPathIn(this.#source, checksum, 'file');
@@ -243,9 +261,16 @@ class RepoPull implements ObjectBringer {
 
   /** Inflates, checks and stages what is open; fails for the first object that is damaged. */
   async #unpackOpen(items: readonly { readonly checksum: Checksum; readonly fd: number }[]): Promise<void> {
+    this.#require(await ingestFilezFd(items, this.#target(), { signal: this.#job.signal }), items);
+  }
+
+  #target() {
     const { repo, dir } = this.#staging;
-    const target = { objects: repo.objects, staging: dir, mode: repo.mode };
-    const results = await ingestFilezFd(items, target, { signal: this.#job.signal });
+    return { objects: repo.objects, staging: dir, mode: repo.mode };
+  }
+
+  /** Counts what was stored; throws for the first object that is damaged in the source. */
+  #require(results: readonly IngestResult[], items: readonly { readonly checksum: Checksum }[]): void {
     results.forEach(({ status, actual, bytes }, index) => {
       const item = items[index];
       if (status !== 'corrupt' || item === undefined) {

@@ -3,15 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createJob } from '../../../src/base/index.ts';
 import { pull, pullLocal } from '../../../src/remote/index.ts';
-import {
-  fsckRepo,
-  initRepo,
-  listRefs,
-  markPartial,
-  openRepo,
-  type Repo,
-  type RepoMode,
-} from '../../../src/repo/index.ts';
+import { fsckRepo, initRepo, listRefs, markPartial, openRepo, type Repo } from '../../../src/repo/index.ts';
 import { makeRemote } from '../../support/make-remote.ts';
 import { listObjectPaths, makeSource } from '../../support/make-source.ts';
 import { makeTempDir } from '../../support/temp-dir.ts';
@@ -45,6 +37,7 @@ describe.each([
   ['bare', 'bare'],
   ['archive', 'archive'],
   ['archive', 'bare'],
+  ['bare', 'archive'],
 ] as const)('from %s to %s', (from, to) => {
   it('brings everything, then only what is new', async () => {
     const made = await makeSource({ largeBytes: 2_000_000 });
@@ -104,15 +97,14 @@ it('refuses a commit that is not complete there', async () => {
   await expect(pullLocal(repo, { source, refs: [ref] }, job)).rejects.toMatchObject({ code: 'MissingObject' });
 });
 
-it('refuses modes that it cannot turn into each other, by name', async () => {
+it('finds damage while it turns objects into another mode', async () => {
   const made = await makeSource();
   using source = await makeHolder('bare', made.path);
-  const mode: RepoMode = 'archive';
-  using repo = makeRepo(mode);
-  await expect(pullLocal(repo, { source, refs: [ref] }, job)).rejects.toMatchObject({
-    code: 'NotSupported',
-    message: expect.stringContaining('mode bare') as string,
-  });
+  const damaged = listObjectPaths(source.path).find((path) => path.endsWith('.file'));
+  writeFileSync(join(source.path, 'objects', damaged ?? ''), 'something else');
+  using repo = makeRepo('archive');
+  await expect(pullLocal(repo, { source, refs: [ref] }, job)).rejects.toMatchObject({ code: 'CorruptObject' });
+  expect(listObjectPaths(repo.path)).toEqual([]);
 });
 
 it('serves a remote whose address is a file: URL', async () => {
