@@ -108,9 +108,14 @@ function writeBytes(type: VariantType, bytes: Uint8Array, typed: boolean): strin
   return `[${typed ? 'byte ' : ''}${Array.from(bytes, hexByte).join(', ')}]`;
 }
 
-const escapes: ReadonlyMap<string, string> = new Map(
-  [...'\b\f\n\r\t\v'].map((char, index) => [char, `\\${'bfnrtv'.charAt(index)}`]),
-);
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['\b', '\\b'],
+  ['\f', '\\f'],
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+  ['\v', '\\v'],
+]);
 
 /** Bytes as C would write them: what is not printable ASCII in octal, a double quote always behind a backslash. */
 function quoteBytes(bytes: Uint8Array): string {

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
-import { Dir } from '../../platform/index.ts';
-import { checkoutCommit, requireRev } from '../../repo/index.ts';
+import { Dir, syncFilesystem } from '../../platform/index.ts';
+import { checkoutCommit } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
+import { requireCommit } from '../require-commit.ts';
+import { parseBoolean } from '../with-fsync.ts';
 
 interface CheckoutCommandOptions {
   readonly userMode?: boolean;
@@ -11,6 +13,8 @@ interface CheckoutCommandOptions {
   readonly union?: boolean;
   readonly requireHardlinks?: boolean;
   readonly forceCopy?: boolean;
+  readonly fsync?: boolean;
+  readonly disableFsync?: boolean;
 }
 
 /** Directory and last name of a path that need not exist yet. */
@@ -33,13 +37,18 @@ export function checkoutCommand(context: OstreeContext): Command {
     .option('--subpath <path>', 'check out a sub-directory alone')
     .option('--union', 'keep existing directories, overwrite existing files')
     .option('-H, --require-hardlinks', 'do not fall back to full copies if hardlinking is impossible')
-    .option('-C, --force-copy', 'never hardlink (but reflink if available)');
+    .option('-C, --force-copy', 'never hardlink (but reflink if available)')
+    .option('--fsync <policy>', 'sync the file system when done (default: no)', parseBoolean)
+    .option('--disable-fsync', 'do not sync files to disk (the default)');
   return command.action(async (rev: string, destination: string | undefined, options: CheckoutCommandOptions) => {
     using repo = openCommandRepo(context, command);
-    const commit = requireRev(repo, rev);
+    const commit = requireCommit(repo, rev);
     const [parent, name] = splitDestination(destination ?? rev);
+    if (options.requireHardlinks === true && options.forceCopy === true) {
+      throw new AtomicError('InvalidArgument', 'Cannot specify both --require-hardlinks and --force-copy');
+    }
     const linkable = repo.mode === (options.userMode === true ? 'bare-user' : 'bare');
-    if (options.requireHardlinks === true && (!linkable || options.forceCopy === true)) {
+    if (options.requireHardlinks === true && !linkable) {
       throw new AtomicError('InvalidArgument', `Hard links are not possible: the repository's mode is ${repo.mode}`, {
         hint: 'Leave out --require-hardlinks, or check out from a bare repository.',
       });
@@ -58,5 +67,6 @@ export function checkoutCommand(context: OstreeContext): Command {
       },
       context.job,
     );
+    if (options.fsync === true && options.disableFsync !== true) syncFilesystem(directory);
   });
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { AtomicError } from '../../base/index.ts';
 import { pruneRepo } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { formatSize } from '../format-size.ts';
+import { parseDepth } from '../parse-depth.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
 
 interface PruneOptions {
@@ -11,19 +11,12 @@ interface PruneOptions {
   readonly depth: number;
 }
 
-function depth(text: string): number {
-  if (!/^-?\d{1,9}$/.test(text) || Number(text) < -1) {
-    throw new AtomicError('InvalidArgument', `--depth must be a number, -1 or greater, not '${text}'`);
-  }
-  return Number(text);
-}
-
 /** `ostree prune`: deletes what nothing reaches any more. */
 export function pruneCommand(context: OstreeContext): Command {
   const command = repoCommand('prune', 'Search for unreachable objects')
     .option('--no-prune', "only display unreachable objects; don't delete")
     .option('--refs-only', 'only compute reachability via refs')
-    .option('--depth <depth>', 'only traverse DEPTH parents for each commit (-1: all)', depth, -1);
+    .option('--depth <depth>', 'only traverse DEPTH parents for each commit (-1: all)', parseDepth, -1);
   return command.action(async (options: PruneOptions) => {
     using repo = openCommandRepo(context, command);
     const result = await pruneRepo(

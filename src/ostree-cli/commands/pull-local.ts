@@ -2,12 +2,14 @@ import type { Command } from 'commander';
 import { pullLocal } from '../../remote/index.ts';
 import { openRepo } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
+import { parseDepth } from '../parse-depth.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
 
 interface PullLocalCommandOptions {
   readonly remote?: string;
   readonly untrusted?: boolean;
   readonly commitMetadataOnly?: boolean;
+  readonly depth: number;
 }
 
 /** `ostree pull-local`: takes refs or commits from another repository of this machine, by hard link where it can. */
@@ -18,6 +20,7 @@ export function pullLocalCommand(context: OstreeContext): Command {
     .option('--remote <remote>', 'add REMOTE to refspec')
     .option('--untrusted', 'verify checksums of objects, and copy instead of linking')
     .option('--commit-metadata-only', 'fetch only the commit metadata')
+    .option('--depth <depth>', 'traverse DEPTH parents (-1: all)', parseDepth, 0)
     .option('--disable-static-deltas', 'copy objects (always so here)');
   return command.action(async (sourcePath: string, refs: readonly string[], options: PullLocalCommandOptions) => {
     using repo = openCommandRepo(context, command);
@@ -27,6 +30,7 @@ export function pullLocalCommand(context: OstreeContext): Command {
       {
         source,
         refs,
+        depth: options.depth,
         untrusted: options.untrusted === true,
         commitMetadataOnly: options.commitMetadataOnly === true,
         ...(options.remote === undefined ? {} : { remoteName: options.remote }),

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { AtomicError } from '../../base/index.ts';
 import { pull, requireRemote } from '../../remote/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { formatSize } from '../format-size.ts';
+import { parseDepth } from '../parse-depth.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
 
 interface PullCommandOptions {
   readonly mirror?: boolean;
-  readonly depth?: string;
+  readonly depth: number;
   readonly commitMetadataOnly?: boolean;
   readonly timestampCheck?: boolean;
   readonly disableVerifyBindings?: boolean;
@@ -25,16 +25,12 @@ export function pullCommand(context: OstreeContext): Command {
     .argument('<remote>')
     .argument('[branch...]')
     .option('--mirror', 'write refs suitable for a mirror and fetch all refs if none is named')
-    .option('--depth <depth>', 'traverse DEPTH parents (-1: all)')
+    .option('--depth <depth>', 'traverse DEPTH parents (-1: all)', parseDepth, 0)
     .option('--commit-metadata-only', 'fetch only the commit metadata')
     .option('-T, --timestamp-check', 'require fetched commits to have newer timestamps')
     .option('--disable-verify-bindings', 'do not verify commit bindings')
     .option('--disable-static-deltas', 'fetch objects (always so here)');
   return command.action(async (remoteName: string, branches: readonly string[], options: PullCommandOptions) => {
-    const depth = Number(options.depth ?? '0');
-    if (!Number.isInteger(depth) || depth < -1) {
-      throw new AtomicError('InvalidArgument', `--depth must be a number, -1 or greater, not '${options.depth ?? ''}'`);
-    }
     using repo = openCommandRepo(context, command);
     const [name, refs] = splitRemote(remoteName, branches);
     const result = await pull(
@@ -42,7 +38,7 @@ export function pullCommand(context: OstreeContext): Command {
       {
         remote: requireRemote(repo, name),
         refs,
-        depth,
+        depth: options.depth,
         mirror: options.mirror === true,
         commitMetadataOnly: options.commitMetadataOnly === true,
         timestampCheck: options.timestampCheck === true,

@@ -7,18 +7,26 @@ import { collect, openCommandRepo, repoCommand } from '../repo-command.ts';
 interface AddOptions {
   readonly set?: readonly string[];
   readonly gpgVerify: boolean;
+  readonly signVerify: boolean;
   readonly ifNotExists?: boolean;
+  readonly force?: boolean;
+  readonly contenturl?: string;
+  readonly collectionId?: string;
 }
 
 function settingsOf(options: AddOptions, branches: readonly string[]): ReadonlyMap<string, string> {
   const settings = new Map<string, string>();
+  if (options.contenturl !== undefined) settings.set('contenturl', options.contenturl);
   if (branches.length > 0) settings.set('branches', `${branches.join(';')};`);
   for (const pair of options.set ?? []) {
     const at = pair.indexOf('=');
-    if (at <= 0) throw new AtomicError('InvalidArgument', `Missing '=' in KEY=VALUE of --set '${pair}'`);
+    if (at <= 0) throw new AtomicError('InvalidArgument', "Missing '=' in KEY=VALUE for --set");
     settings.set(pair.slice(0, at), pair.slice(at + 1));
   }
-  if (!options.gpgVerify) settings.set('gpg-verify', 'false');
+  // As in the original, giving up signatures of one kind gives up those of OpenPGP as well.
+  if (!options.gpgVerify || !options.signVerify) settings.set('gpg-verify', 'false');
+  if (!options.signVerify) settings.set('sign-verify', 'false');
+  if (options.collectionId !== undefined) settings.set('collection-id', options.collectionId);
   return settings;
 }
 
@@ -29,10 +37,22 @@ function addCommand(context: OstreeContext): Command {
     .argument('[branch...]')
     .option('--set <key=value>', 'set a configuration option of the remote', collect)
     .option('--no-gpg-verify', 'disable GPG verification')
-    .option('--if-not-exists', 'do nothing if the remote exists');
+    .option('--no-sign-verify', 'disable signature verification')
+    .option('--if-not-exists', 'do nothing if the remote exists')
+    .option('--force', 'replace the remote if it exists')
+    .option('--contenturl <url>', 'fetch content from this URL')
+    .option('--collection-id <id>', 'globally unique id of the collection of refs');
   return command.action((name: string, url: string, branches: readonly string[], options: AddOptions) => {
     using repo = openCommandRepo(context, command);
-    if (options.ifNotExists === true && loadRemotes(repo).has(name)) return;
+    if (url.startsWith('metalink=')) {
+      throw new AtomicError('NotSupported', 'Remotes with a metalink are not built yet', {
+        hint: 'Give the URL of one mirror.',
+      });
+    }
+    if (loadRemotes(repo).has(name)) {
+      if (options.ifNotExists === true) return;
+      if (options.force === true) deleteRemote(repo, name);
+    }
     addRemote(repo, { name, url, settings: settingsOf(options, branches) });
   });
 }
@@ -82,7 +102,9 @@ function refsCommand(context: OstreeContext): Command {
 
 /** `ostree remote`: lists, adds and deletes the remotes of a repository. */
 export function remoteCommand(context: OstreeContext): Command {
-  const command = new Command('remote').description('Remote commands that may involve internet access');
+  const command = new Command('remote')
+    .description('Remote commands that may involve internet access')
+    .option('--repo <path>', 'path to the repository (defaults to the current directory or /sysroot/ostree/repo)');
   for (const create of [addCommand, deleteCommand, listCommand, showUrlCommand, refsCommand]) {
     command.addCommand(create(context));
   }

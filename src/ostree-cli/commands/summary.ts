@@ -32,7 +32,8 @@ function formatValue(key: string, { type, value }: Variant): string {
     return text.replace(/\.\d+Z$/, '+00');
   }
   if (!titles.has(key)) return formatVariantText(type, value);
-  return typeof value === 'boolean' ? (value ? 'Yes' : 'No') : `${value}`;
+  if (typeof value === 'string') return value;
+  return typeof value === 'boolean' ? (value ? 'Yes' : 'No') : formatVariantText(type, value);
 }
 
 function formatLine(key: string, value: Variant): string {
