@@ -1,14 +1,37 @@
 // The door of the addon: everything it exports, and the helpers its doors share.
 #include <uv.h>
 
+#include <cerrno>
+#include <system_error>
+
 #include "arguments.hpp"
 #include "bulk.hpp"
 
 namespace native {
 
+namespace {
+
+// Errors of file systems that libuv has no name for ("Unknown system error -122"); a full quota is one of them.
+const char* missing_name(int error) {
+  switch (error) {
+    case EBADMSG: return "EBADMSG";
+    case EDEADLK: return "EDEADLK";
+    case EDQUOT: return "EDQUOT";
+    case ENOLCK: return "ENOLCK";
+    case ENOLINK: return "ENOLINK";
+    case ESTALE: return "ESTALE";
+    case EUCLEAN: return "EUCLEAN";
+    default: return nullptr;
+  }
+}
+
+}  // namespace
+
 Napi::Error system_error(Napi::Env env, const SystemError& error) {
-  const std::string code = uv_err_name(-error.error);
-  std::string message = code + ": " + uv_strerror(-error.error) + ", " + error.syscall;
+  const char* missing = missing_name(error.error);
+  const std::string code = missing == nullptr ? uv_err_name(-error.error) : missing;
+  const std::string text = missing == nullptr ? uv_strerror(-error.error) : std::generic_category().message(error.error);
+  std::string message = code + ": " + text + ", " + error.syscall;
   if (!error.path.empty()) message += " '" + escaped(error.path) + "'";
   Napi::Error result = Napi::Error::New(env, message);
   result.Set("code", Napi::String::New(env, code));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { AtomicError, createJob, isAtomicError } from '../../../src/base/index.ts';
-import { Dir, lockFile, type LockOptions } from '../../../src/platform/index.ts';
+import { armError, Dir, lockFile, type LockOptions } from '../../../src/platform/index.ts';
 import { makeTempDir } from '../../support/temp-dir.ts';
 
 const busy = (): AtomicError => new AtomicError('RepoLocked', 'the repo is locked');
@@ -68,6 +68,24 @@ describe('a lock file', () => {
     held[Symbol.dispose]();
     using again = Dir.open(path);
     expect(again.list()).toEqual([]);
+  });
+
+  test('is free again even if its file could not be deleted', async () => {
+    using dir = Dir.open(makeTempDir());
+    const held = await lockFile(dir, 'lock', { ...now(true), deleteOnRelease: true });
+    armError(1, 5);
+    held[Symbol.dispose]();
+    expect(dir.exists('lock')).toBe(true);
+    using _next = await lockFile(dir, 'lock', now(true));
+  });
+
+  test('that cannot be opened is named', async () => {
+    using dir = Dir.open(makeTempDir());
+    armError(1, 28);
+    await expect(lockFile(dir, 'lock', now(true))).rejects.toMatchObject({
+      code: 'NoSpace',
+      message: expect.stringContaining(`Cannot open the lock ${dir.path}/lock: ENOSPC`) as string,
+    });
   });
 
   test('stops waiting when the job is cancelled', async () => {

@@ -6,6 +6,7 @@ import { isAtomicError } from '../../../src/base/index.ts';
 import {
   armError,
   Dir,
+  explainSystemErrors,
   findAddon,
   flags,
   hashFiles,
@@ -72,8 +73,39 @@ describe('the table of system calls', () => {
     expect(dir.list().map((entry) => entry.name)).toEqual(['one', 'two']);
   });
 
+  test('knows the names of what file systems answer, a full quota among them', () => {
+    using dir = Dir.open(makeTempDir());
+    const named = [5, 28, 30, 74, 116, 117, 122].map((errno) => {
+      armError(1, errno);
+      return errorOf(() => sys.mkdirat(dir.fd, 'd', 0o755));
+    });
+    expect(named.map(({ code }) => code)).toEqual(['EIO', 'ENOSPC', 'EROFS', 'EBADMSG', 'ESTALE', 'EUCLEAN', 'EDQUOT']);
+    for (const { code, message } of named) expect(message).toMatch(new RegExp(`^${code}: [A-Za-z][^:]+, mkdirat 'd'$`));
+  });
+
+  test('becomes the sentence of the innermost step that names itself', async () => {
+    using dir = Dir.open(makeTempDir());
+    const failing = async (): Promise<void> =>
+      await explainSystemErrors('bake bread', async () => {
+        await explainSystemErrors('light the oven', () => sys.mkdirat(dir.fd, 'd', 0o755));
+      });
+    for (const [errno, code] of [
+      [122, 'NoSpace'],
+      [readOnly, 'ReadOnly'],
+      [24, 'Io'],
+    ] as const) {
+      armError(1, errno);
+      const failure: unknown = await failing().catch((error: unknown) => error);
+      expect(failure).toMatchObject({ name: 'AtomicError', code, facts: { syscall: 'mkdirat', path: 'd' } });
+      expect(String(failure)).toMatch(/: Cannot light the oven: E[A-Z]+: .*, mkdirat 'd'$/);
+    }
+    const bug = new TypeError('x is not a function');
+    await expect(explainSystemErrors('count', () => Promise.reject(bug))).rejects.toBe(bug);
+  });
+
   test.each([
     [noSpace, 'NoSpace'],
+    [122, 'NoSpace'],
     [readOnly, 'ReadOnly'],
     [5, 'Io'],
   ])('tells errno %i inside a bulk call as %s, and leaves no staged object', async (errno, code) => {
