@@ -1,6 +1,6 @@
 import { AtomicError } from '../base/index.ts';
 import { BusConnection } from './bus-connection.ts';
-import { openConnection } from './client-handshake.ts';
+import { openConnection, type OpenOptions } from './client-handshake.ts';
 import type { Connection } from './connection.ts';
 import { signatureOf, type InterfaceContract } from './contract-types.ts';
 import { agentBusName, sysrootInterface, sysrootPath } from './contract.ts';
@@ -28,9 +28,9 @@ export class AgentClient {
   }
 
   /** Connects. Does not start the agent yet: the first call does. */
-  static async open(where: AgentAddress): Promise<AgentClient> {
-    if (where.kind === 'peer') return new AgentClient(await openConnection(where.address), undefined);
-    const bus = await BusConnection.open(where.address);
+  static async open(where: AgentAddress, options: OpenOptions = {}): Promise<AgentClient> {
+    if (where.kind === 'peer') return new AgentClient(await openConnection(where.address, options), undefined);
+    const bus = await BusConnection.open(where.address, options);
     return new AgentClient(bus.connection, bus);
   }
 

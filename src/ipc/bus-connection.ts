@@ -1,5 +1,5 @@
-import { AtomicError, defined } from '../base/index.ts';
-import { openConnection } from './client-handshake.ts';
+import { AtomicError, defined, isAtomicError, messageOf } from '../base/index.ts';
+import { noAnswer, openConnection, openTimeoutMs, type OpenOptions } from './client-handshake.ts';
 import type { CallOptions, Connection } from './connection.ts';
 import type { WireMessage } from './message.ts';
 import { wireText, type WireValue } from './values.ts';
@@ -20,16 +20,21 @@ export class BusConnection {
     this.uniqueName = uniqueName;
   }
 
-  /** Connects, authenticates and says Hello. `AgentUnavailable` if any of it fails. */
-  static async open(address: string): Promise<BusConnection> {
-    const connection = await openConnection(address);
-    const [name] = await connection.call({
-      destination: driver,
-      path: driverPath,
-      interface: driver,
-      member: 'Hello',
-    });
-    return new BusConnection(connection, wireText(name));
+  /** Connects, authenticates and says Hello, all within one time. `AgentUnavailable` if any of it fails. */
+  static async open(address: string, options: OpenOptions = {}): Promise<BusConnection> {
+    const { timeoutMs = openTimeoutMs } = options;
+    const startedMs = performance.now();
+    const connection = await openConnection(address, { timeoutMs });
+    try {
+      const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
+      const hello = { destination: driver, path: driverPath, interface: driver, member: 'Hello' };
+      const [name] = await connection.call(hello, { timeoutMs: leftMs });
+      return new BusConnection(connection, wireText(name));
+    } catch (error) {
+      // An open socket would keep the whole program from ending.
+      connection.destroy('it was never a connection to a bus');
+      throw refusedHello(error, address, timeoutMs);
+    }
   }
 
   /** Calls a method of the bus itself. */
@@ -113,6 +118,11 @@ export class BusConnection {
     this.#matches.delete(rule);
     if (!this.connection.ended) await this.callDriver('RemoveMatch', 's', [rule]).catch(() => undefined);
   }
+}
+
+function refusedHello(cause: unknown, address: string, timeoutMs: number): AtomicError {
+  if (isAtomicError(cause, 'Timeout')) return noAnswer(address, timeoutMs);
+  return new AtomicError('AgentUnavailable', `Could not connect to ${address}: ${messageOf(cause)}`, { cause });
 }
 
 /** Only the bus itself may say so: any client can send a signal of that name. */

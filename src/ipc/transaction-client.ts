@@ -1,5 +1,5 @@
 import { AtomicError } from '../base/index.ts';
-import { openConnection } from './client-handshake.ts';
+import { openConnection, type OpenOptions } from './client-handshake.ts';
 import type { Connection } from './connection.ts';
 import { transactionInterface, transactionPath } from './contract.ts';
 import type { WireMessage } from './message.ts';
@@ -71,8 +71,12 @@ export class TransactionClient {
   }
 
   /** Connects to the address a transaction method returned; every event from now on goes to `onEvent`. */
-  static async open(address: string, onEvent: (event: TransactionEvent) => void): Promise<TransactionClient> {
-    return new TransactionClient(await openConnection(address), onEvent);
+  static async open(
+    address: string,
+    onEvent: (event: TransactionEvent) => void,
+    options: OpenOptions = {},
+  ): Promise<TransactionClient> {
+    return new TransactionClient(await openConnection(address, options), onEvent);
   }
 
   /** Lets the work begin; false if it had begun already (then events until now were missed). */
