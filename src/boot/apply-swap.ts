@@ -53,11 +53,11 @@ async function applySubBootSwap(sysroot: Dir, plan: SubBootSwap, job: Job): Prom
 
 async function applyFullSwap(sysroot: Dir, plan: FullSwap, options: SwapOptions, job: Job): Promise<void> {
   const name = `boot.${plan.bootVersion}`;
-  if (options.bootedVersion === plan.bootVersion) requireRewritable(sysroot);
+  requireSlotFree(sysroot, plan, options);
   await explainBootErrors('write the boot entries', () => writeLoader(sysroot, plan));
   await writeBootLinks(sysroot, plan);
-  replaceSymlinkDurably(sysroot, `ostree/${name}`, `${name}.${plan.subBootVersion}`);
   syncOstree(sysroot);
+  replaceSymlinkDurably(sysroot, `ostree/${name}`, `${name}.${plan.subBootVersion}`);
   await explainBootErrors('switch the boot configuration', () => {
     prepareSwitch(sysroot, plan.bootVersion);
     settleBoot(sysroot);
@@ -73,10 +73,11 @@ function switchLoader(sysroot: Dir): void {
 }
 
 /**
- * The slot this boot started from is about to be rewritten, so the earlier switch away from it must be what the boot loader
- * sees. Freezing /boot proves that.
+ * Throws `BootSwapRefused` if the plan would rewrite the slot this boot started from and the switch away from it cannot be
+ * made visible to the boot loader, which freezing /boot proves. Changes nothing.
  */
-function requireRewritable(sysroot: Dir): void {
+export function requireSlotFree(sysroot: Dir, plan: SwapPlan, options: SwapOptions): void {
+  if (plan.kind !== 'full' || options.bootedVersion !== plan.bootVersion) return;
   if (mayRewriteBootedSlot(settleBoot(sysroot), isMountPoint(sysroot, 'boot'))) return;
   throw new AtomicError(
     'BootSwapRefused',

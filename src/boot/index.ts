@@ -6,7 +6,7 @@
  * Terms: a *slot* is one of the two boot configurations 0 and 1 (`loader.N` and `boot.N`); the *current* one is what
  * `boot/loader` names, the *booted* one is what the running kernel was started from.
  */
-export { applySwap, mayRewriteBootedSlot, type SwapOptions } from './apply-swap.ts';
+export { applySwap, mayRewriteBootedSlot, requireSlotFree, type SwapOptions } from './apply-swap.ts';
 export {
   applyBootCleanup,
   planBootCleanup,

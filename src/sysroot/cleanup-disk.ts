@@ -8,7 +8,7 @@ import {
   type BootSlot,
 } from '../boot/index.ts';
 import { parseDeploymentName } from '../format/index.ts';
-import { explainSystemErrors } from '../platform/index.ts';
+import { explainSystemErrors, isTemporaryName } from '../platform/index.ts';
 import { hasObject, pruneRepo } from '../repo/index.ts';
 import { kernelDirectoryOf } from './boot-targets.ts';
 import { removeOldDeploymentRefs, writeDeploymentRefs } from './deployment-refs.ts';
@@ -71,6 +71,7 @@ async function removeUnneeded(sysroot: Sysroot, options: { readonly prune?: bool
     slots: slots.map(({ bootVersion }) => bootVersion),
   };
   removeOldDeploymentRefs(sysroot, kept);
+  removeTemporaries(sysroot);
   const freedBytes = options.prune === true ? await prune(sysroot, job) : 0;
   return { removed: orphans.map(({ id }) => id), freedBytes };
 }
@@ -103,6 +104,16 @@ function listDeploymentDirectories(sysroot: Sysroot): readonly Identity[] {
       return parsed === undefined ? [] : [identify(stateroot, parsed)];
     });
   });
+}
+
+/** Temporary files of writers that were killed; with the sysroot lock held none is in use. */
+function removeTemporaries(sysroot: Sysroot): void {
+  const stateroots = sysroot.dir.list('ostree/deploy').map(({ name }) => `ostree/deploy/${name}/deploy`);
+  for (const parent of ['ostree', 'boot/ostree', ...stateroots]) {
+    for (const { name, type } of sysroot.dir.exists(parent) ? sysroot.dir.list(parent) : []) {
+      if (type !== 'directory' && isTemporaryName(name)) sysroot.dir.unlink(`${parent}/${name}`);
+    }
+  }
 }
 
 /** Objects of whatever is still on disk stay, whether or not a ref names them. */

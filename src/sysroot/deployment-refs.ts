@@ -11,11 +11,13 @@ export interface RefSet {
 
 /**
  * Makes the refs `ostree/N/M/INDEX` name the commits of the list, so that nobody's prune takes the objects of a deployment;
- * durable on return. Existing refs are left for the next cleanup. Written from the last to the first: a list that grew at
- * its head then never loses a commit in between.
+ * durable on return. Existing refs are left for the next cleanup. A list that grew at its head is written from the last to
+ * the first, one that shrank from the first to the last: a commit that only moved then never loses its name in between.
  */
 export function writeDeploymentRefs(sysroot: Sysroot, set: RefSet, checksums: readonly Checksum[]): void {
-  for (const [index, checksum] of [...checksums.entries()].toReversed()) {
+  const shrinks = readRef(sysroot.repo, refName(set, checksums.length)) !== undefined;
+  const entries = [...checksums.entries()];
+  for (const [index, checksum] of shrinks ? entries : entries.toReversed()) {
     // A deployment can outlive its commit; a ref to what is missing would break every later prune.
     if (!hasObject(sysroot.repo, 'commit', checksum)) continue;
     const ref = refName(set, index);

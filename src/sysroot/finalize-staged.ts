@@ -27,10 +27,15 @@ export const failureStamp = 'boot/ostree/finalize-failure.stamp';
  * Nothing staged, or locked: nothing happens. A crash at any call leaves the old list or the new one, and it may be run again:
  * /etc is made anew each time, and the record goes only after the swap.
  *
- * A failure is also written to boot/ostree/finalize-failure.stamp, where the next boot finds it.
+ * A failure is also written to boot/ostree/finalize-failure.stamp, where the next boot finds it. `timeoutMs` is how long
+ * another writer of the sysroot is waited for.
  */
-export async function finalizeStaged(sysroot: Sysroot, job: Job): Promise<FinalizeOutcome> {
-  using _lock = await lockSysroot(sysroot, job);
+export async function finalizeStaged(
+  sysroot: Sysroot,
+  job: Job,
+  options: { readonly timeoutMs?: number } = {},
+): Promise<FinalizeOutcome> {
+  using _lock = await lockForShutdown(sysroot, job, options.timeoutMs ?? lockTimeoutMs);
   const record = readStaged(sysroot);
   if (record === undefined) return { kind: 'nothing' };
   const { id } = identityOf(record.target);
@@ -46,6 +51,20 @@ export async function finalizeStaged(sysroot: Sysroot, job: Job): Promise<Finali
   }
   await tidy(sysroot, job);
   return { kind: 'finalized', id };
+}
+
+/** Who has the sysroot now may hold it for long and still end in time: a unit has five minutes to stop. */
+const lockTimeoutMs = 240_000;
+
+/** An update that is lost because another program holds the sysroot must not be lost silently. */
+async function lockForShutdown(sysroot: Sysroot, job: Job, timeoutMs: number): Promise<Disposable> {
+  try {
+    return await lockSysroot(sysroot, job, { timeoutMs });
+  } catch (error) {
+    const record = readStaged(sysroot);
+    if (record !== undefined && !record.locked) recordFailure(sysroot, error);
+    throw error;
+  }
 }
 
 /**

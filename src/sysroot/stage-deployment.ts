@@ -9,14 +9,16 @@ import { rehearseEtcMerge } from './finalize-deployment.ts';
 import { loadDeployments, type DeploymentList } from './load-deployments.ts';
 import type { Sysroot } from './open-sysroot.ts';
 import { discardDeployment } from './remove-deployments.ts';
+import { planRetention } from './retention.ts';
 import { readStaged, writeStaged } from './staged-file.ts';
+import { requireWritableLater } from './write-deployments.ts';
 
 /**
  * Leaves a new deployment for the next shutdown: on return it is durable, its kernel is in /boot, its /etc merge has been
  * rehearsed, and the record in /run names it. It replaces an earlier staged one. Needs the sysroot lock.
  *
- * `NotBooted` where nothing of this sysroot runs; `EtcConflict`; `BootFull`, found now and not at shutdown; `ReadOnly`. On an
- * error the deployment is removed again and what was staged before stays.
+ * `NotBooted` where nothing of this sysroot runs; `EtcConflict`; `BootFull`, `BootSwapRefused`, found now and not at shutdown;
+ * `ReadOnly`. On an error the deployment is removed again and what was staged before stays.
  */
 export async function stageDeployment(sysroot: Sysroot, made: NewDeployment, job: Job): Promise<void> {
   const before = loadDeployments(sysroot);
@@ -40,6 +42,7 @@ async function prepareForShutdown(
   try {
     await rehearseEtcMerge(sysroot, made, job);
     await placeKernel(sysroot, made, job);
+    requireWritableLater(sysroot, before, planRetention(before, made));
     syncOstree(sysroot);
     writeDeploymentRefs(
       sysroot,

@@ -4,6 +4,7 @@ import {
   flip,
   planSwap,
   readBootState,
+  requireSlotFree,
   type BootState,
   type BootVersion,
   type SwapPlan,
@@ -66,6 +67,19 @@ async function swapTo(sysroot: Sysroot, { before, wanted, bootable }: ListChange
     reportSwap(plan, bootable.length - before.deployments.filter(({ staged }) => !staged).length, job);
   }
   return plan.kind;
+}
+
+/**
+ * Throws `BootSwapRefused` if the given list could not be written in this boot; for who will write it later. The deployments
+ * of the list must be on disk.
+ */
+export function requireWritableLater(
+  sysroot: Sysroot,
+  before: DeploymentList,
+  wanted: readonly (Deployment | NewDeployment)[],
+): void {
+  const plan = planList(sysroot, before, wanted);
+  requireSlotFree(sysroot.dir, plan, { bootedVersion: bootedVersion(sysroot) });
 }
 
 /**

@@ -79,9 +79,12 @@ describe('the order of a swap', () => {
     const calls = await trace(() => rollback(host));
     const commit = calls.findIndex((call) => call === 'renameat2 loader.tmp loader');
     expect(commit).toBeGreaterThan(0);
-    const lastWrite = calls.slice(0, commit).findLastIndex((call) => /^(write|linkat|renameat2) /.test(call));
-    const syncs = calls.slice(lastWrite, commit).filter((call) => call.startsWith('syncfs'));
-    expect(syncs.length).toBeGreaterThanOrEqual(2);
+    const link = calls.findIndex((call) => /^renameat2 \S+ boot\.[01]$/.test(call));
+    const lastLink = calls.slice(0, link).findLastIndex((call) => /^symlinkat .*deploy/.test(call));
+    expect(calls.slice(lastLink, link)).toContain('syncfs');
+    const lastWrite = calls.slice(0, commit).findLastIndex((call) => /^(write|linkat|symlinkat|renameat2) /.test(call));
+    expect(lastWrite).toBeGreaterThan(link);
+    expect(calls.slice(lastWrite, commit)).toContain('syncfs');
     const after = calls.slice(commit + 1);
     expect(after.some((call) => call.startsWith('fsync'))).toBe(true);
     expect(after.filter((call) => /^(unlinkat|removeTrees|unlinkMany)/.test(call))).toEqual([]);
@@ -143,6 +146,32 @@ describe('a second swap in one boot', () => {
     await host.reboot();
     await rollback(host);
     expect(followDefaultEntry(host.path).entry).toContain('Test OS 2');
+  });
+});
+
+describe('an update staged after a swap in the same boot', () => {
+  it('is refused at once where its own swap could not be made at the shutdown', async () => {
+    const host = await hostWithBoot(mountTmpfs('size=16m'));
+    await rollback(host);
+    await expect(host.upgrade({ version: '3', kernel: 'kernel 3\n' })).rejects.toMatchObject({
+      code: 'BootSwapRefused',
+    });
+    {
+      using sysroot = host.open();
+      expect(loadDeployments(sysroot).staged).toBeUndefined();
+    }
+    await host.reboot();
+    await host.upgrade({ version: '3', kernel: 'kernel 3\n' });
+    await host.reboot();
+    expect(followDefaultEntry(host.path).entry).toContain('Test OS 3');
+  });
+
+  it('boots next where /boot can be frozen', async () => {
+    const host = await hostWithBoot((path) => void mountLoopImage({ mountPoint: path }));
+    await rollback(host);
+    await host.upgrade({ version: '3', kernel: 'kernel 3\n' });
+    expect((await host.reboot()).finalized).toMatchObject({ kind: 'finalized' });
+    expect(followDefaultEntry(host.path).entry).toContain('Test OS 3');
   });
 });
 
