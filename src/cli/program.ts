@@ -1,6 +1,6 @@
 import { type Command, CommanderError, Option } from 'commander';
 import { AtomicError } from '../base/index.ts';
-import type { CommandSpec, OptionSpec } from './command-spec.ts';
+import { agentOptions, type CommandSpec, type OptionSpec } from './command-spec.ts';
 import { cancel } from './commands/cancel.ts';
 import { cleanup } from './commands/cleanup.ts';
 import { deploy } from './commands/deploy.ts';
@@ -9,6 +9,7 @@ import { rollback } from './commands/rollback.ts';
 import { status } from './commands/status.ts';
 import { upgrade } from './commands/upgrade.ts';
 import type { CliContext } from './context.ts';
+import type { OptionWords } from './hoist-command.ts';
 import { Invocation } from './invocation.ts';
 
 /** Every verb, in the order of the help. */
@@ -49,6 +50,24 @@ export function buildProgram(
   const name = context.program === 'atomic' ? 'atomic host' : 'rpm-ostree';
   command.addHelpText('after', `\nSee what a command does with: ${name} upgrade --help`);
   return { command, exit };
+}
+
+/** How options are told from commands where they stand before one: by the options of all commands. */
+export function optionWords(): OptionWords {
+  const flags = hostCommands.flatMap(({ options, refused }) => [...options.map((option) => option.flags), ...refused]);
+  const spelled = (all: readonly string[], want: (option: Option) => boolean): ReadonlySet<string | undefined> =>
+    new Set(
+      all
+        .map((one) => new Option(one))
+        .filter(want)
+        .flatMap(({ short, long }) => [short, long]),
+    );
+  const withValue = spelled(flags, ({ required }) => required);
+  const common = spelled(
+    agentOptions.map((option) => option.flags),
+    () => true,
+  );
+  return { takesValue: (word) => withValue.has(word), isCommon: (word) => common.has(word) };
 }
 
 interface Running {

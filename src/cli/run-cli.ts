@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { AtomicError, errorCodes, isAtomicError, messageOf } from '../base/index.ts';
 import type { CliContext } from './context.ts';
+import { hoistCommand } from './hoist-command.ts';
 import { isContainerCommand, refusedHostCommand } from './refused-commands.ts';
 import { cleanText, styleOf } from './terminal-text.ts';
 
@@ -31,9 +32,8 @@ async function parseAndRun(context: CliContext): Promise<number> {
   // Commander is a third of the start-up time of `--version`, which scripts call to see whether we are there.
   const [commander, program] = await Promise.all([import('commander'), import('./program.ts')]);
   const { command, exit } = program.buildProgram(context, commander);
-  const names = new Set(program.hostCommands.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])]));
-  const isCommand = (word: string): boolean => names.has(word) || refusedHostCommand(word) !== undefined;
-  const argv = hoistCommand(context, isCommand);
+  const names = (first: string): number => (context.program === 'atomic' && first === 'host' ? 2 : 1);
+  const argv = hoistCommand(context.argv, names, program.optionWords());
   const inHost = context.program === 'atomic' && argv[0] === 'host';
   const words = inHost ? argv.slice(1) : argv;
   if (context.program === 'atomic') refuseCommand({ word: argv[0], group: command, isHost: false }, context);
@@ -52,21 +52,6 @@ async function parseAndRun(context: CliContext): Promise<number> {
     throw new AtomicError('InvalidArgument', complaint, { cause: error });
   }
   return exit.status;
-}
-
-/**
- * Options may stand before the command's word, as the reference allows: the first word that names a command comes first,
- * else the first that is no option, so that it can be refused by name.
- */
-function hoistCommand(context: CliContext, isCommand: (word: string) => boolean): readonly string[] {
-  const start = context.program === 'atomic' && context.argv[0] === 'host' ? 1 : 0;
-  const [head, rest] = [context.argv.slice(0, start), context.argv.slice(start)];
-  const end = rest.indexOf('--');
-  const words = end < 0 ? rest : rest.slice(0, end);
-  const named = words.findIndex(isCommand);
-  const at = named < 0 ? words.findIndex((word) => !word.startsWith('-')) : named;
-  const word = rest[at];
-  return word === undefined ? context.argv : [...head, word, ...rest.slice(0, at), ...rest.slice(at + 1)];
 }
 
 interface CommandWord {

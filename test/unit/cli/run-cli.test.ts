@@ -142,9 +142,42 @@ describe('the command line', () => {
       seen.push(sysroot);
       return await Promise.reject(new Error('seen'));
     };
-    await runCommandLine(['--sysroot', '/some/where', '-v', 'status'], { openEmbedded });
-    await runCommandLine(['host', '--sysroot=/else', 'status'], { openEmbedded, program: 'atomic' });
-    expect(seen).toEqual(['/some/where', '/else']);
+    const lines: readonly (readonly ['atomic' | 'rpm-ostree', string])[] = [
+      ['rpm-ostree', '--sysroot /1 -v status'],
+      ['rpm-ostree', '-q --sysroot=/2 upgrade --check'],
+      ['rpm-ostree', '--boot-record host --sysroot status status'],
+      ['rpm-ostree', '-r --sysroot /4 deploy --stateroot upgrade 43.1'],
+      ['atomic', 'host --sysroot=/5 status'],
+      ['atomic', 'host --sysroot /6 -q status'],
+      ['atomic', '--sysroot /7 host status'],
+      ['atomic', '-q --boot-record=/b --sysroot host host --stateroot status upgrade'],
+      ['atomic', 'host status --sysroot /9'],
+    ];
+    for (const [program, line] of lines) await runCommandLine(line.split(' '), { openEmbedded, program });
+    expect(seen).toEqual(['/1', '/2', 'status', '/4', '/5', '/6', '/7', 'host', '/9']);
+    const buses = await Promise.all(
+      (['--bus tcp:host=host host status', 'host --bus=tcp:host=host status'] as const).map(
+        async (line) => (await runCommandLine(line.split(' '), { program: 'atomic' })).stderr,
+      ),
+    );
+    for (const stderr of buses) expect(stderr).toMatch(/^error: Unsupported D-Bus address "tcp:host=host"\n/);
+  });
+
+  it.each<['atomic' | 'rpm-ostree', string, string]>([
+    ['rpm-ostree', '--sysroot /x', 'No command specified'],
+    ['rpm-ostree', '-q', 'No command specified'],
+    ['rpm-ostree', '--sysroot status', 'No command specified'],
+    ['atomic', '--bus=x -q', 'No command specified'],
+    ['atomic', '--sysroot /x host', 'No "host" subcommand specified'],
+    ['atomic', 'host --sysroot status', 'No "host" subcommand specified'],
+    ['rpm-ostree', '--frobnicate', 'Unknown option --frobnicate'],
+    ['rpm-ostree', '--sysroot /x frobnicate status', "Unknown command 'frobnicate'"],
+    ['rpm-ostree', '--sysroot /x kargs', "The command 'kargs' is not supported"],
+    ['atomic', '--sysroot /x host frobnicate', "Unknown command 'frobnicate'"],
+  ])('says what is wrong with a command line of %s that begins with options: %s', async (program, line, error) => {
+    const { status, stderr } = await runCommandLine(line.split(' '), { program });
+    expect(status).toBe(1);
+    expect(stderr).toContain(`error: ${error}\n`);
   });
 
   it('names what an older atomic could do and this one cannot', async () => {
