@@ -13,7 +13,7 @@ template <typename Payload>
 struct Branch {
   std::shared_ptr<Branch> parent;
   std::string name;  // in the parent; for messages and calls relative to it
-  std::string path;  // from the top, for messages
+  std::string path;  // from the top, for messages; made by enter_branch: too long to keep for all that wait
   size_t depth = 0;
   Fd fd;
   Payload payload;
@@ -24,13 +24,19 @@ struct Branch {
 template <typename Payload>
 std::shared_ptr<Branch<Payload>> make_branch(std::shared_ptr<Branch<Payload>> parent, std::string name, Payload payload) {
   auto branch = std::make_shared<Branch<Payload>>();
-  branch->path = parent->path.empty() ? name : parent->path + "/" + name;
   branch->depth = parent->depth + 1;
   branch->name = std::move(name);
   branch->payload = std::move(payload);
   parent->pending++;
   branch->parent = std::move(parent);
   return branch;
+}
+
+// To be called before the branch is worked on, after its parent was.
+template <typename Payload>
+void enter_branch(Branch<Payload>& branch) {
+  const std::string& above = branch.parent->path;
+  branch.path = above.empty() ? branch.name : above + "/" + branch.name;
 }
 
 // Says that the branch itself is done; finishes it, and the parents whose last child it was.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 namespace native {
 namespace {
@@ -186,10 +187,15 @@ void settle(Napi::Env env, Shared* held) {
   Napi::HandleScope scope(env);
   call->work = nullptr;
   call->kept.Reset();
-  if (call->failure) {
-    call->deferred.Reject(to_error(env, call->failure).Value());
-  } else {
-    call->deferred.Resolve(call->answer(env));
+  try {
+    if (call->failure) {
+      call->deferred.Reject(to_error(env, call->failure).Value());
+    } else {
+      call->deferred.Resolve(call->answer(env));
+    }
+  } catch (const Napi::Error& error) {
+    // An answer too large for a buffer: whoever waits must be told.
+    call->deferred.Reject(error.Value());
   }
   call->answer = nullptr;
 }
@@ -209,11 +215,19 @@ Napi::Value start_bulk(Napi::Env env, Request& request, Work work, Answer answer
   auto done = Napi::ThreadSafeFunction::New(env, Napi::Function(), "atomic bulk call", 0, 1);
   auto* held = new Shared(call);
   napi_add_env_cleanup_hook(env, stop_and_join, held);
-  call->thread = std::thread([call = call.get(), held, done]() mutable {
-    run(*call);
-    done.BlockingCall(held, [](Napi::Env env, Napi::Function, Shared* held) { settle(env, held); });
+  try {
+    call->thread = std::thread([call = call.get(), held, done]() mutable {
+      run(*call);
+      done.BlockingCall(held, [](Napi::Env env, Napi::Function, Shared* held) { settle(env, held); });
+      done.Release();
+    });
+  } catch (const std::system_error&) {
+    // The user or the machine has no thread left; an exception of another kind would end the process.
+    napi_remove_env_cleanup_hook(env, stop_and_join, held);
+    delete held;
     done.Release();
-  });
+    throw Napi::Error::New(env, "no thread could be started");
+  }
   Napi::Object handle = Napi::Object::New(env);
   handle.Set("promise", call->deferred.Promise());
   handle.Set("abort", Napi::Function::New(env, [call](const Napi::CallbackInfo&) { call->bulk.abort(); }));

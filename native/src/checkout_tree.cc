@@ -17,8 +17,12 @@ using Info = Napi::CallbackInfo;
 constexpr size_t max_metadata = size_t{128} << 20;
 // Below what any path can name, and above every real tree.
 constexpr size_t max_depth = 2048;
-// Objects name each other, so a few small ones can describe a tree of astronomical size.
-constexpr uint64_t max_entries = 50'000'000;
+// Longer than any path a program can use (PATH_MAX); without it, names of 255 bytes would add up at every level.
+constexpr size_t max_path = 4096;
+// Objects name each other, so a few small ones can describe a tree of astronomical size. As many as a pull takes.
+constexpr uint64_t max_entries = 10'000'000;
+// Those that wait for their turn are in memory, some 300 bytes each; a large system has 10^5.
+constexpr uint64_t max_directories = 2'000'000;
 
 struct CheckoutRequest {
   Fd objects, parent_objects, destination;
@@ -29,7 +33,7 @@ struct CheckoutRequest {
 };
 
 struct Totals {
-  std::atomic<uint64_t> files{0}, symlinks{0}, directories{0}, bytes{0}, linked{0}, copied{0}, entries{0};
+  std::atomic<uint64_t> files{0}, symlinks{0}, directories{0}, bytes{0}, linked{0}, copied{0}, entries{0}, known_directories{0};
 };
 
 struct Payload {
@@ -80,7 +84,6 @@ void Checkout::run(Bulk& bulk) {
   root.tree = request_.tree;
   root.meta = request_.meta;
   Task first = make_branch(top, request_.name, std::move(root));
-  first->path.clear();
   queue_.push(std::move(first));
   queue_.drain(bulk, [&] {
     return [&, worker = std::make_shared<Worker>()](Task& task) { fill(task, bulk, *worker); };
@@ -123,6 +126,12 @@ void Checkout::make(Directory& directory, Worker& worker) {
 
 void Checkout::fill(const Task& directory, Bulk& bulk, Worker& worker) {
   bulk.check();
+  enter_branch(*directory);
+  // The root's own name is not part of the paths in messages.
+  if (directory->depth == 1) directory->path.clear();
+  if (directory->depth > max_depth || directory->path.size() > max_path) {
+    throw DataError("LimitExceeded", directory->path.substr(0, 200) + " … is too deep or its path too long");
+  }
   make(*directory, worker);
   Tree tree;
   try {
@@ -131,15 +140,16 @@ void Checkout::fill(const Task& directory, Bulk& bulk, Worker& worker) {
     if (strcmp(error.code, "InvalidFormat") != 0) throw;
     corrupt("dirtree", directory->payload.tree, error.message);
   }
-  if (directory->depth > max_depth) throw DataError("LimitExceeded", directory->path + " is too deep");
-  const uint64_t entries = tree.files.size() + tree.directories.size();
-  if (totals.entries.fetch_add(entries) + entries > max_entries) throw DataError("LimitExceeded", "the tree has too many entries");
+  const uint64_t directories = tree.directories.size();
+  const uint64_t entries = tree.files.size() + directories;
+  if (totals.entries.fetch_add(entries) + entries > max_entries || totals.known_directories.fetch_add(directories) + directories > max_directories) {
+    throw DataError("LimitExceeded", "the tree has too many entries");
+  }
   for (TreeDirectory& child : tree.directories) {
     Payload payload;
     payload.tree = child.tree;
     payload.meta = child.meta;
     Task task = make_branch(directory, std::move(child.name), std::move(payload));
-    // The root's own name is not part of the paths in messages.
     queue_.push(std::move(task));
   }
   for (const TreeFile& file : tree.files) {

@@ -12,6 +12,9 @@ namespace {
 
 using Info = Napi::CallbackInfo;
 
+// Each level costs two descriptors until all below it is done; no path leads deeper.
+constexpr size_t max_depth = 2048;
+
 struct Payload {
   std::shared_ptr<Fd> source_parent;
   std::shared_ptr<Fd> source;
@@ -44,6 +47,8 @@ class TreeCopy {
  private:
   void fill(const Task& directory, Bulk& bulk, Worker& worker) {
     bulk.check();
+    enter_branch(*directory);
+    if (directory->depth > max_depth) throw DataError("LimitExceeded", directory->path + " is too deep", {{"path", directory->path}});
     Payload& payload = directory->payload;
     // The root may have another name in the source; below it the names are the same.
     const std::string& source_name = directory->depth == 1 ? from_name_ : directory->name;

@@ -33,16 +33,17 @@ z_stream& inflater() {
 
 void inflate_stream(const Source& source, uint64_t size, const Bulk& bulk, const Sink& sink) {
   z_stream& stream = inflater();
-  std::vector<uint8_t> out(std::min<uint64_t>(size + 1, piece));
+  std::vector<uint8_t> out(std::min<uint64_t>(size, piece - 1) + 1);
   uint64_t total = 0;
   int status = Z_OK;
   while (status != Z_STREAM_END) {
-    bulk.check();
     const std::string_view in = source();
     if (in.empty()) invalid("compressed content ends early");
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
     stream.avail_in = static_cast<uInt>(in.size());
     do {
+      // One piece of input may be a thousand pieces of output.
+      bulk.check();
       stream.next_out = out.data();
       stream.avail_out = static_cast<uInt>(out.size());
       status = inflate(&stream, Z_NO_FLUSH);

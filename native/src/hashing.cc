@@ -1,6 +1,7 @@
 // hashFiles and verifyObjects: reading many files and comparing what they are.
 #include <fcntl.h>
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 
@@ -14,6 +15,14 @@ using Info = Napi::CallbackInfo;
 // Indices handed to a thread at a time: few enough to keep all threads busy to the end.
 constexpr size_t batch = 16;
 
+// A device would be read without end.
+Fd open_regular(const std::string& path) {
+  Fd fd(kernel::openat(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  if (!fd) fail("openat", path);
+  if (!S_ISREG(stat_fd(fd.get(), path).st_mode)) throw DataError("InvalidFormat", path + " is not a regular file", {{"path", path}});
+  return fd;
+}
+
 Napi::Value hash_files(const Info& info) {
   Request request(info);
   auto paths = std::make_shared<std::vector<std::string>>(request.texts("paths"));
@@ -22,8 +31,7 @@ Napi::Value hash_files(const Info& info) {
     parallel_for(bulk, paths->size(), batch, [&] {
       return [&bulk, paths, digests, worker = std::make_shared<Worker>()](size_t index) {
         const std::string& path = (*paths)[index];
-        const Fd fd(kernel::openat(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
-        if (!fd) fail("openat", path);
+        const Fd fd = open_regular(path);
         const Digest digest = hash_rest(fd.get(), "", bulk, *worker, path);
         memcpy(digests->data() + index * 32, digest.data(), 32);
         bulk.items++;
@@ -43,8 +51,7 @@ Napi::Value hash_joined(const Info& info) {
     Worker worker;
     worker.sha.restart();
     for (const std::string& path : *paths) {
-      const Fd fd(kernel::openat(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
-      if (!fd) fail("openat", path);
+      const Fd fd = open_regular(path);
       each_chunk(fd.get(), bulk, worker, path, [&](const uint8_t* data, size_t size) {
         worker.sha.update(data, size);
         bulk.bytes += size;
@@ -74,6 +81,10 @@ void verify_one(int objects, Mode mode, Bulk& bulk, Worker& worker, const char* 
     memcpy(result + 1, actual.data(), 32);
     result[0] = actual == checksum ? ok : corrupt;
   } catch (const DataError&) {
+    result[0] = unreadable;
+  } catch (const SystemError& error) {
+    // A bad sector or a damaged inode is what one looks for; the other objects are still to be looked at.
+    if (error.error != EIO && error.error != EBADMSG && error.error != EUCLEAN) throw;
     result[0] = unreadable;
   }
 }

@@ -29,8 +29,16 @@ class Import {
  private:
   void check(const std::string& name, const ObjectName& object, Bulk& bulk, Worker& worker);
   bool link(const std::string& name);
-  void copy(const std::string& name, Bulk& bulk, Worker& worker);
-  bool copy_regular(const std::string& name, Bulk& bulk, Worker& worker);
+  void copy(const std::string& name, const ObjectName& object, Bulk& bulk, Worker& worker);
+  bool copy_symlink(const std::string& name, const ObjectName& object, const struct stat& st, Bulk& bulk, Worker& worker);
+  bool copy_regular(const std::string& name, const ObjectName& object, Bulk& bulk, Worker& worker);
+  // A new file, and the attributes its source had when it was read.
+  struct Copied {
+    int fd;
+    const struct stat& st;
+    const Xattrs& xattrs;
+  };
+  void check_copy(const std::string& name, const ObjectName& object, const Copied& copied, Bulk& bulk, Worker& worker);
 
   Fd from_, objects_, staging_;
   Mode mode_;
@@ -49,26 +57,60 @@ void Import::take(const std::string& name, Bulk& bulk, Worker& worker) {
     totals.present++;
     return;
   }
-  if (verify_) check(name, *object, bulk, worker);
   directory_.ensure_prefix(name);
-  if (!(link_ && link(name))) copy(name, bulk, worker);
+  if (link_) {
+    if (verify_) check(name, *object, bulk, worker);
+    if (link(name)) return;
+  }
+  copy(name, *object, bulk, worker);
+}
+
+constexpr uint8_t file_type = 1, last_checksummed_type = 4;
+
+[[noreturn]] void corrupt(const std::string& name, const std::string& why) {
+  throw DataError("CorruptObject", "corrupt object " + name + ": " + why, {{"object", name}});
+}
+
+template <typename Compute>
+void require_same(const std::string& name, const ObjectName& object, Compute compute) {
+  Digest actual;
+  try {
+    actual = compute();
+  } catch (const DataError& error) {
+    if (strcmp(error.code, "InvalidFormat") != 0 && strcmp(error.code, "LimitExceeded") != 0) throw;
+    corrupt(name, error.message);
+  }
+  if (actual == object.checksum) return;
+  throw DataError("CorruptObject", "corrupt object " + name, {{"object", name}, {"actual", to_hex(actual)}});
 }
 
 void Import::check(const std::string& name, const ObjectName& object, Bulk& bulk, Worker& worker) {
-  constexpr uint8_t file = 1, last_checksummed = 4;
-  if (object.type > last_checksummed) return;
-  Digest actual;
-  if (object.type == file) {
-    const auto opened = open_file_object(from_.get(), mode_, object.checksum);
-    if (!opened) throw DataError("MissingObject", "missing object " + name, {{"object", name}});
-    actual = actual_checksum(*opened, bulk, worker);
-  } else {
+  if (object.type > last_checksummed_type) return;
+  require_same(name, object, [&] {
+    if (object.type == file_type) {
+      const auto opened = open_file_object(from_.get(), mode_, object.checksum);
+      if (!opened) throw DataError("MissingObject", "missing object " + name, {{"object", name}});
+      return actual_checksum(*opened, bulk, worker);
+    }
     const Fd fd = open_file(from_.get(), name, name);
     worker.sha.restart();
     worker.sha.update(read_whole(fd.get(), max_metadata, name));
-    actual = worker.sha.finish();
+    return worker.sha.finish();
+  });
+}
+
+// Looks at what was copied, not at what it was copied from: who owns the other repository may change that between two looks.
+void Import::check_copy(const std::string& name, const ObjectName& object, const Copied& copied, Bulk& bulk, Worker& worker) {
+  if (object.type > last_checksummed_type) return;
+  Fd fd(::fcntl(copied.fd, F_DUPFD_CLOEXEC, 0));
+  if (!fd) fail("fcntl", name);
+  if (object.type == file_type) {
+    require_same(name, object, [&] { return actual_checksum(file_object_of(std::move(fd), mode_, copied.st, copied.xattrs, name), bulk, worker); });
+    return;
   }
-  if (actual != object.checksum) throw DataError("CorruptObject", "corrupt object " + name, {{"object", name}, {"actual", to_hex(actual)}});
+  if (stat_fd(fd.get(), name).st_size > static_cast<off_t>(max_metadata)) corrupt(name, "it is too large");
+  if (::lseek(fd.get(), 0, SEEK_SET) < 0) fail("lseek", name);
+  require_same(name, object, [&] { return hash_rest(fd.get(), "", bulk, worker, name); });
 }
 
 // False where a link is not possible.
@@ -86,33 +128,45 @@ bool Import::link(const std::string& name) {
   fail("linkat", name);
 }
 
-void Import::copy(const std::string& name, Bulk& bulk, Worker& worker) {
+void Import::copy(const std::string& name, const ObjectName& object, Bulk& bulk, Worker& worker) {
   struct stat st;
   if (::fstatat(from_.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) {
     if (errno == ENOENT) throw DataError("MissingObject", "missing object " + name, {{"object", name}});
     fail("fstatat", name);
   }
-  bool made;
-  if (S_ISLNK(st.st_mode)) {
-    const Meta meta{st.st_uid, st.st_gid, st.st_mode, read_link(from_.get(), name, name), without_empty(read_xattrs_at(from_.get(), name, name))};
-    made = directory_.symlink(name, meta);
-  } else {
-    made = copy_regular(name, bulk, worker);
-  }
+  const bool made = S_ISLNK(st.st_mode) ? copy_symlink(name, object, st, bulk, worker) : copy_regular(name, object, bulk, worker);
   (made ? totals.copied : totals.present)++;
 }
 
-bool Import::copy_regular(const std::string& name, Bulk& bulk, Worker& worker) {
+bool Import::copy_symlink(const std::string& name, const ObjectName& object, const struct stat& st, Bulk& bulk, Worker& worker) {
+  const bool real = mode_ == Mode::bare || mode_ == Mode::bare_user_only;
+  if (object.type != file_type || !real) corrupt(name, "it is a symlink");
+  FileObject link;
+  link.path = name;
+  link.meta = {st.st_uid, st.st_gid, st.st_mode, read_link(from_.get(), name, name), without_empty(read_xattrs_at(from_.get(), name, name))};
+  const Meta kept = link.meta;
+  if (mode_ == Mode::bare_user_only) {
+    link.meta.uid = link.meta.gid = 0;
+    link.meta.xattrs.clear();
+  }
+  if (verify_) require_same(name, object, [&] { return actual_checksum(link, bulk, worker); });
+  return directory_.symlink(name, kept);
+}
+
+bool Import::copy_regular(const std::string& name, const ObjectName& object, Bulk& bulk, Worker& worker) {
   const Fd from = open_file(from_.get(), name, name);
   const struct stat st = stat_fd(from.get(), name);
+  if (!S_ISREG(st.st_mode)) corrupt(name, "it is not a regular file");
   ObjectDirectory::NewFile file = directory_.create(name);
   try {
     const int to = file.fd.get();
     copy_content(from.get(), to, static_cast<uint64_t>(st.st_size), bulk, worker, name);
     totals.bytes += static_cast<uint64_t>(st.st_size);
     const bool owned = mode_ == Mode::bare;
+    const Xattrs xattrs = owned || mode_ == Mode::bare_user ? read_xattrs(from.get(), name) : Xattrs();
+    if (verify_) check_copy(name, object, {to, st, xattrs}, bulk, worker);
     if (owned && kernel::fchown(to, st.st_uid, st.st_gid) < 0) fail("fchown", name);
-    if (owned || mode_ == Mode::bare_user) write_xattrs(to, read_xattrs(from.get(), name), name);
+    write_xattrs(to, xattrs, name);
     if (kernel::fchmod(to, st.st_mode & 07777) < 0) fail("fchmod", name);
     const struct timespec times[2] = {st.st_mtim, st.st_mtim};
     if (kernel::futimens(to, times) < 0) fail("futimens", name);

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "deflate.hpp"
+#include "input.hpp"
 #include "objects.hpp"
 
 namespace native {
@@ -23,34 +24,6 @@ struct Result {
   Status status = unreadable;
   Digest actual = {};
   uint64_t bytes = 0;
-};
-
-// The bytes of one item, in memory or in an open file, readable from the start as often as needed.
-class Input {
- public:
-  explicit Input(Bytes bytes) : bytes_(bytes) {}
-  explicit Input(int fd) : fd_(fd) {}
-  size_t read(void* to, size_t size) {
-    if (fd_ < 0) {
-      const size_t got = std::min(size, bytes_.size - at_);
-      if (got > 0) memcpy(to, bytes_.data + at_, got);
-      at_ += got;
-      return got;
-    }
-    ssize_t got;
-    do {
-      got = ::pread(fd_, to, size, static_cast<off_t>(at_));
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) fail("pread", "received object");
-    at_ += static_cast<size_t>(got);
-    return static_cast<size_t>(got);
-  }
-  void seek(size_t at) { at_ = at; }
-
- private:
-  Bytes bytes_ = {nullptr, 0};
-  int fd_ = -1;
-  size_t at_ = 0;
 };
 
 void read_exactly(Input& input, void* to, size_t size) {
@@ -97,6 +70,7 @@ Result FilezIngest::ingest(const Digest& wanted, Input& input, Bulk& bulk, Worke
       return result;
     }
     const FilezHeader header = read_header(input);
+    require_storable(mode_, header.meta);
     const bool large = header.size > in_memory && mode_ != Mode::archive;
     return large ? ingest_large(wanted, input, header, bulk, worker) : ingest_small(wanted, input, header, bulk, worker);
   } catch (const DataError& error) {

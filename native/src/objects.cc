@@ -63,26 +63,17 @@ std::optional<ObjectName> parse_object_name(const std::string& prefix, const std
 
 namespace {
 
-void open_bare(FileObject& object, int objects, const struct stat& st, bool with_attributes) {
-  const bool symlink = S_ISLNK(st.st_mode);
+// A mode that keeps owners and attributes nowhere says 0:0 and none.
+void set_attributes(FileObject& object, Mode mode, const struct stat& st, const Xattrs& xattrs) {
   object.meta.mode = st.st_mode;
-  object.meta.uid = with_attributes ? st.st_uid : 0;
-  object.meta.gid = with_attributes ? st.st_gid : 0;
-  if (symlink) {
-    object.meta.target = read_link(objects, object.path, object.path);
-    if (with_attributes) object.meta.xattrs = without_empty(read_xattrs_at(objects, object.path, object.path));
-    return;
-  }
-  object.fd = open_file(objects, object.path, object.path);
-  object.size = static_cast<uint64_t>(st.st_size);
-  if (with_attributes) object.meta.xattrs = without_empty(read_xattrs(object.fd.get(), object.path));
+  if (mode == Mode::bare_user_only) return;
+  object.meta.uid = st.st_uid;
+  object.meta.gid = st.st_gid;
+  object.meta.xattrs = without_empty(xattrs);
 }
 
-void open_bare_user(FileObject& object, int objects) {
+void describe_bare_user(FileObject& object, const Xattrs& xattrs) {
   constexpr size_t max_target = 4096;
-  object.fd = open_file(objects, object.path, object.path);
-  object.size = static_cast<uint64_t>(stat_fd(object.fd.get(), object.path).st_size);
-  const Xattrs xattrs = read_xattrs(object.fd.get(), object.path);
   const auto found = std::find_if(xattrs.begin(), xattrs.end(), [](const Xattr& xattr) { return xattr.name == meta_attribute; });
   if (found == xattrs.end()) throw DataError("InvalidFormat", object.path + " has no " + meta_attribute);
   object.meta = decode_meta(found->value);
@@ -92,8 +83,7 @@ void open_bare_user(FileObject& object, int objects) {
   object.size = 0;
 }
 
-void open_archive(FileObject& object, int objects) {
-  object.fd = open_file(objects, object.path, object.path);
+void describe_archive(FileObject& object) {
   uint8_t prefix[filez_prefix];
   const ssize_t got = kernel::read_full(object.fd.get(), prefix, sizeof prefix);
   if (got < 0) fail("read", object.path);
@@ -108,6 +98,8 @@ void open_archive(FileObject& object, int objects) {
   object.deflated = true;
 }
 
+bool has_real_symlinks(Mode mode) { return mode == Mode::bare || mode == Mode::bare_user_only; }
+
 }  // namespace
 
 std::optional<FileObject> open_file_object(int objects, Mode mode, const Digest& checksum) {
@@ -118,12 +110,33 @@ std::optional<FileObject> open_file_object(int objects, Mode mode, const Digest&
     if (errno == ENOENT) return std::nullopt;
     fail("fstatat", object.path);
   }
-  if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode)) throw DataError("InvalidFormat", object.path + " is neither a file nor a symlink");
+  if (S_ISLNK(st.st_mode) && has_real_symlinks(mode)) {
+    const bool attributes = mode == Mode::bare;
+    set_attributes(object, mode, st, attributes ? read_xattrs_at(objects, object.path, object.path) : Xattrs());
+    object.meta.target = read_link(objects, object.path, object.path);
+    return object;
+  }
+  if (!S_ISREG(st.st_mode)) throw DataError("InvalidFormat", object.path + " is not a regular file");
+  Fd fd = open_file(objects, object.path, object.path);
+  // Of what was opened: another file may have got the name since.
+  const struct stat opened = stat_fd(fd.get(), object.path);
+  const bool attributes = mode == Mode::bare || mode == Mode::bare_user;
+  const Xattrs xattrs = attributes ? read_xattrs(fd.get(), object.path) : Xattrs();
+  return file_object_of(std::move(fd), mode, opened, xattrs, object.path);
+}
+
+FileObject file_object_of(Fd fd, Mode mode, const struct stat& st, const Xattrs& xattrs, const std::string& path) {
+  if (!S_ISREG(st.st_mode)) throw DataError("InvalidFormat", path + " is not a regular file");
+  FileObject object;
+  object.path = path;
+  object.fd = std::move(fd);
+  object.size = static_cast<uint64_t>(st.st_size);
+  if (::lseek(object.fd.get(), 0, SEEK_SET) < 0) fail("lseek", path);
   switch (mode) {
-    case Mode::bare: open_bare(object, objects, st, true); break;
-    case Mode::bare_user_only: open_bare(object, objects, st, false); break;
-    case Mode::bare_user: open_bare_user(object, objects); break;
-    case Mode::archive: open_archive(object, objects); break;
+    case Mode::bare:
+    case Mode::bare_user_only: set_attributes(object, mode, st, xattrs); break;
+    case Mode::bare_user: describe_bare_user(object, xattrs); break;
+    case Mode::archive: describe_archive(object); break;
   }
   return object;
 }
@@ -255,8 +268,6 @@ void set_object_attributes(int fd, Mode mode, const Meta& meta, const std::strin
   if (mode != Mode::archive && kernel::futimens(fd, epoch) < 0) fail("futimens", name);
 }
 
-namespace {
-
 void require_storable(Mode mode, const Meta& meta) {
   if (mode != Mode::bare_user_only || S_ISLNK(meta.mode)) return;
   // A bare-user-only repo has nowhere to keep what goes beyond these bits.
@@ -264,6 +275,8 @@ void require_storable(Mode mode, const Meta& meta) {
     throw DataError("InvalidFormat", "a bare-user-only repo cannot hold a file with owner, attributes or special permissions");
   }
 }
+
+namespace {
 
 // Runs `fill` on a new file; what was made is removed if it fails.
 template <typename Fill>

@@ -40,8 +40,15 @@ struct FileObject {
   std::string path;
 };
 
-// The file object, or nothing where there is none. DataError if its header cannot be read.
+// The file object, or nothing where there is none. DataError if its header cannot be read, or it is of a type that the mode
+// does not know.
 std::optional<FileObject> open_file_object(int objects, Mode mode, const Digest& checksum);
+
+// What an open regular file with these attributes is as a file object of that mode.
+FileObject file_object_of(Fd fd, Mode mode, const struct stat& st, const Xattrs& xattrs, const std::string& path);
+
+// DataError InvalidFormat if a repo of that mode has nowhere to keep what is special about such a file.
+void require_storable(Mode mode, const Meta& meta);
 
 // The content in pieces, from its start; DataError if it cannot be inflated to exactly its size. Uses the worker's buffer.
 void each_content(const FileObject& object, Bulk& bulk, Worker& worker, const std::function<void(const uint8_t*, size_t)>& use);

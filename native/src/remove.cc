@@ -107,6 +107,7 @@ class Removal {
 
   void empty(const Task& directory, Bulk& bulk) {
     bulk.check();
+    enter_branch(*directory);
     directory->fd = Fd(kernel::openat(directory->parent->fd.get(), directory->name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     if (!directory->fd) fail("openat", directory->path);
     if (directory->depth == 1) clear_immutable(directory->fd.get(), directory->path);
