@@ -3,17 +3,12 @@
  * mutating system call (or failed there with an errno). Prints one line of JSON when it got to its end.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
-import { createJob, isAtomicError, messageOf } from '../../src/base/index.ts';
-import { armCrash, armError, mutationCount, systemClock } from '../../src/platform/index.ts';
-import { completeBoot, finalizeStaged, openSysroot, type BootRecord } from '../../src/sysroot/index.ts';
-import { cleanup, rollback, upgrade, type Host } from '../../src/transactions/index.ts';
+import { isAtomicError, messageOf } from '../../src/base/index.ts';
+import { armCrash, armError, mutationCount } from '../../src/platform/index.ts';
+import { runVerb, type VerbRequest } from './run-verb.ts';
 
 /** What the child is to do. */
-export interface CrashRequest {
-  readonly verb: 'upgrade' | 'finalize' | 'complete-boot' | 'rollback' | 'cleanup';
-  readonly sysrootPath: string;
-  readonly stateDir: string;
-  readonly boot?: BootRecord;
+export interface CrashRequest extends VerbRequest {
   /** Dies just before this mutating call, counted from 1; never when absent. */
   readonly crashAt?: number;
   /** Fails `errorAt` with this errno; never when absent. */
@@ -28,42 +23,6 @@ export interface CrashReply {
   readonly error?: { readonly code: string; readonly message: string };
   /** What is still open below the sysroot when the verb is over: an agent would hold it, and its locks, from then on. */
   readonly leaked: readonly string[];
-}
-
-function hostOf(request: CrashRequest): Host {
-  return {
-    sysrootPath: request.sysrootPath,
-    boot: request.boot,
-    stateDir: request.stateDir,
-    clock: systemClock,
-    reboot: async () => undefined,
-  };
-}
-
-async function runVerb(request: CrashRequest): Promise<void> {
-  const job = createJob();
-  const host = hostOf(request);
-  switch (request.verb) {
-    case 'upgrade':
-      await upgrade(host, {}, job);
-      return;
-    case 'rollback':
-      await rollback(host, {}, job);
-      return;
-    case 'cleanup':
-      await cleanup(host, { base: true, pending: true, rollback: true }, job);
-      return;
-    case 'finalize': {
-      using sysroot = openSysroot(request.sysrootPath, request.boot);
-      await finalizeStaged(sysroot, job);
-      return;
-    }
-    case 'complete-boot': {
-      using sysroot = openSysroot(request.sysrootPath, request.boot);
-      await completeBoot(sysroot, job);
-      return;
-    }
-  }
 }
 
 /** Descriptors of this process that lead below the directory, by what they lead to. */
