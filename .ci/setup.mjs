@@ -55,6 +55,7 @@ function hasPythonGi() {
 }
 
 const debianPackages = [
+  { name: 'liblzma-dev', modes, present: () => existsSync('/usr/include/lzma.h') },
   { name: 'ostree', modes: ['demo', 'test'], present: () => onPath('ostree') },
   { name: 'attr', modes: ['test'], present: () => onPath('setfattr') },
   { name: 'strace', modes: ['test'], present: () => onPath('strace') },

@@ -4,6 +4,7 @@
       "target_name": "atomic",
       "sources": [
         "src/addon.cc",
+        "src/apply_delta.cc",
         "src/bulk.cc",
         "src/checkout_tree.cc",
         "src/copy_tree.cc",
@@ -21,8 +22,10 @@
         "src/sha256.cc",
         "src/thin.cc",
         "src/thin_attributes.cc",
-        "src/variant.cc"
+        "src/variant.cc",
+        "src/xz.cc"
       ],
+      "libraries": ["-llzma"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS", "_GNU_SOURCE", "_FILE_OFFSET_BITS=64", "_GLIBCXX_ASSERTIONS"],
       "cflags!": ["-fno-exceptions"],

@@ -169,6 +169,8 @@ void require_disjoint(const Tree& tree) {
 }
 
 constexpr uint32_t mode_bits = S_IFMT | 07777;
+// uid, gid, mode
+constexpr size_t delta_mode_size = 12;
 
 }  // namespace
 
@@ -222,6 +224,29 @@ Meta decode_meta(std::string_view bytes) {
   meta.xattrs = decode_xattrs(bytes.substr(fixed));
   if ((meta.mode & ~mode_bits) != 0) invalid("impossible mode");
   return meta;
+}
+
+DeltaPayload decode_delta_payload(std::string_view bytes) {
+  const auto [modes, xattrs, data, operations] = split_tuple<4>(bytes, 0);
+  if (modes.size() % delta_mode_size != 0) invalid("mode table of an impossible size");
+  if (xattrs.size() > max_xattr_table) throw DataError("LimitExceeded", "the table of extended attributes is too large");
+  return {modes, split_array(xattrs), data, operations};
+}
+
+Meta delta_mode(const DeltaPayload& payload, uint64_t index) {
+  if (index >= payload.modes.size() / delta_mode_size) invalid("mode number out of bounds");
+  const size_t at = static_cast<size_t>(index) * delta_mode_size;
+  Meta meta;
+  meta.uid = get32(payload.modes, at);
+  meta.gid = get32(payload.modes, at + 4);
+  meta.mode = get32(payload.modes, at + 8);
+  if ((!S_ISLNK(meta.mode) && !S_ISREG(meta.mode)) || (meta.mode & ~mode_bits) != 0) invalid("file of an impossible type");
+  return meta;
+}
+
+Xattrs delta_xattrs(const DeltaPayload& payload, uint64_t index) {
+  if (index >= payload.xattrs.size()) invalid("number of extended attributes out of bounds");
+  return decode_xattrs(payload.xattrs[static_cast<size_t>(index)]);
 }
 
 Tree decode_tree(std::string_view bytes) {

@@ -65,6 +65,22 @@ struct Tree {
   std::vector<TreeDirectory> directories;
 };
 
+// The tables of a static delta part, (a(uuu)aa(ayay)ayay): views of the bytes they were decoded from.
+struct DeltaPayload {
+  std::string_view modes;
+  std::vector<std::string_view> xattrs;
+  std::string_view data;
+  std::string_view operations;
+};
+
+// Each distinct set of attributes stands there once. Splitting costs up to eight bytes of memory for one of these.
+constexpr size_t max_xattr_table = size_t{64} << 20;
+
+DeltaPayload decode_delta_payload(std::string_view variant);
+// Owner and mode number `index` of the table, without attributes.
+Meta delta_mode(const DeltaPayload& payload, uint64_t index);
+Xattrs delta_xattrs(const DeltaPayload& payload, uint64_t index);
+
 // A dirtree object; refuses unsorted, doubled and impossible names.
 Tree decode_tree(std::string_view variant);
 
