@@ -11,6 +11,8 @@
 export * from './bls.ts';
 export * from './boot-link.ts';
 export * from './commit.ts';
+export * from './delta-name.ts';
+export * from './delta-payload.ts';
 export * from './dirmeta.ts';
 export * from './dirtree.ts';
 export * from './file-header.ts';
@@ -28,6 +30,7 @@ export * from './os-release.ts';
 export * from './refspec.ts';
 export * from './sha256.ts';
 export * from './staged-record.ts';
+export * from './static-delta.ts';
 export * from './summary.ts';
 export { compareBytes } from './text.ts';
 export { formatVariantText, type VariantTextOptions } from './variant-text.ts';

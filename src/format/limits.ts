@@ -10,6 +10,12 @@ export const maxMetadataObjectBytes = 128 * 1024 * 1024;
  */
 export const maxVariantBytes = 512 * 1024 * 1024;
 
+/**
+ * Largest part of a static delta once it is decompressed, which happens in memory. Parts are made of 32 MiB each unless one
+ * file is larger; what does not fit here is fetched as objects.
+ */
+export const maxDeltaPayloadBytes = 1024 * 1024 * 1024;
+
 /** Deepest nesting of one GVariant value. OSTree's own formats need six; GLib itself stops at 128. */
 export const maxVariantDepth = 64;
 

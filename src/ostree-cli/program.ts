@@ -18,12 +18,13 @@ import { remoteCommand } from './commands/remote.ts';
 import { resetCommand } from './commands/reset.ts';
 import { revParseCommand } from './commands/rev-parse.ts';
 import { showCommand } from './commands/show.ts';
+import { staticDeltaCommand } from './commands/static-delta.ts';
 import { summaryCommand } from './commands/summary.ts';
 import type { OstreeContext } from './context.ts';
 import { describeUsageError, UsageError } from './usage-error.ts';
 
 /** Commands of the original that are not built yet: refused by name rather than reported as unknown. */
-const notBuilt = ['checksum', 'create-usb', 'export', 'find-remotes', 'gpg-sign', 'sign', 'static-delta'];
+const notBuilt = ['checksum', 'create-usb', 'export', 'find-remotes', 'gpg-sign', 'sign'];
 
 const factories = [
   adminCommand,
@@ -44,6 +45,7 @@ const factories = [
   resetCommand,
   revParseCommand,
   showCommand,
+  staticDeltaCommand,
   summaryCommand,
 ] as const;
 

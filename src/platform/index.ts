@@ -35,6 +35,7 @@ export {
 export type { BulkOptions } from './bulk-call.ts';
 export { systemClock, type Clock } from './clock.ts';
 export type { CopyOptions } from './copy-file.ts';
+export { applyDeltaPart, decodeXz, type DeltaPartRequest, type DeltaPartStats } from './delta-part.ts';
 export { defaultReadLimitBytes, Dir, type RenameOptions } from './dir.ts';
 export {
   ensureDirDurably,

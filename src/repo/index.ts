@@ -5,6 +5,8 @@
  * `checkoutCommit` and `fsckRepo` leave the work on many files to platform's bulk calls; `pruneRepo` walks a flat set.
  * Every reader checks metadata against its checksum and throws `CorruptObject` or `MissingObject` naming it.
  */
+export { applyDelta, requireDeltaMode, type DeltaPartSource, type DeltaTotals, type OpenDelta } from './apply-delta.ts';
+export { applyOfflineDelta, openDeltaFile, type DeltaFile } from './delta-file.ts';
 export { createBreather } from './breather.ts';
 export { checkoutCommit, type CheckoutOptions } from './checkout.ts';
 export {
