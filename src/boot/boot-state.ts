@@ -90,9 +90,9 @@ function entryFiles(sysroot: Dir, directory: string): readonly string[] {
 }
 
 function readEntry(sysroot: Dir, bootVersion: BootVersion, path: string): Omit<BootEntry, 'file'> | string {
-  const text = sysroot.readText(path, maxEntryBytes);
-  if (text === undefined) return 'vanished while it was read';
   try {
+    const text = sysroot.readText(path, maxEntryBytes);
+    if (text === undefined) return 'vanished while it was read';
     const entry = parseBlsEntry(text);
     const karg = ostreeKarg(parseKargs(blsField(entry, 'options') ?? ''));
     const link = karg === undefined ? undefined : parseOstreeKarg(karg);
