@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { isAtomicError, messageOf } from '../base/index.ts';
 import { describeSettings, type SettingNames } from './parse-settings.ts';
+import { terminalSafe } from './terminal-safe.ts';
 import { version } from './version.ts';
 
 /** A program without commands: what it is, its settings, its work. */
@@ -23,8 +24,9 @@ export async function runMain(program: Program): Promise<void> {
       );
     } else await program.main(argv);
   } catch (error) {
-    process.stderr.write(`error: ${messageOf(error)}\n`);
-    if (isAtomicError(error) && error.hint !== undefined) process.stderr.write(`hint: ${error.hint}\n`);
+    const shown = terminalSafe(process.stderr);
+    process.stderr.write(shown(`error: ${messageOf(error)}\n`));
+    if (isAtomicError(error) && error.hint !== undefined) process.stderr.write(shown(`hint: ${error.hint}\n`));
     process.exitCode = 1;
   }
 }

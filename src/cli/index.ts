@@ -8,3 +8,4 @@
  */
 export type { CliContext, EmbeddedAgent, EmbeddedOptions, Screen } from './context.ts';
 export { runCli } from './run-cli.ts';
+export { cleanText } from './terminal-text.ts';
