@@ -30,12 +30,17 @@ const chunkBytes = 16 * 1024 * 1024;
  */
 export function copyEntry(names: CopyNames, options: CopyOptions): void {
   const stat = sys.fstatat(names.fromFd, names.fromName, noFollow);
-  if (!stat.isFile() && !stat.isSymlink()) {
-    throw new AtomicError('InvalidArgument', `Cannot copy ${names.fromName}: neither a regular file nor a symlink`);
-  }
-  const attributes = { uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777, xattrs: true, ...options };
-  if (stat.isSymlink()) copySymlink(names, attributes, stat);
-  else copyRegular(names, attributes);
+  if (stat.isSymlink()) copySymlink(names, attributesOf(stat, options), stat);
+  else if (stat.isFile()) copyRegular(names, options);
+  else throw notCopied(names);
+}
+
+function attributesOf({ uid, gid, mode }: Stat, options: CopyOptions): Required<CopyOptions> {
+  return { uid, gid, mode: mode & 0o7777, xattrs: true, ...options };
+}
+
+function notCopied(names: CopyNames): AtomicError {
+  return new AtomicError('InvalidArgument', `Cannot copy ${names.fromName}: neither a regular file nor a symlink`);
 }
 
 function copySymlink(names: CopyNames, attributes: Required<CopyOptions>, stat: Stat): void {
@@ -51,9 +56,13 @@ function copySymlink(names: CopyNames, attributes: Required<CopyOptions>, stat: 
   });
 }
 
-function copyRegular(names: CopyNames, attributes: Required<CopyOptions>): void {
+function copyRegular(names: CopyNames, options: CopyOptions): void {
   const from = sys.openat(names.fromFd, names.fromName, flags.O_RDONLY | flags.O_NOFOLLOW | flags.O_NONBLOCK, 0);
   try {
+    // Of what was opened: in a directory of another user the name may stand for another file by now.
+    const stat = sys.fstatat(from, '', flags.AT_EMPTY_PATH);
+    if (!stat.isFile()) throw notCopied(names);
+    const attributes = attributesOf(stat, options);
     const to = sys.openat(names.toFd, names.toName, flags.O_WRONLY | flags.O_CREAT | flags.O_EXCL, 0o600);
     try {
       cleaningUp(names, () => fill(from, to, attributes));
