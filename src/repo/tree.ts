@@ -25,6 +25,9 @@ export type TreeEntry = DirectoryEntry | FileEntry;
 /** As many symlinks as Linux follows in one path. */
 const maxSymlinks = 40;
 
+/** A few small dirtrees can describe a tree of astronomical size; no system has so many files. As many as a pull takes. */
+const maxListedEntries = 10_000_000;
+
 /** A whole file read through `readPath` is small text; more than this is a mistake. */
 const defaultReadLimitBytes = 64 << 20;
 
@@ -107,7 +110,7 @@ export function followEntry(repo: Repo, commit: Checksum, path: string): TreeEnt
 /**
  * Walks a commit from `path` down: the entry itself first, then, for a directory, its files and its directories in the
  * order of their names' bytes; everything below too when `recursive`. Lazy: one dirtree is loaded when it is reached.
- * Throws `NotFound` when nothing stands at `path`.
+ * Throws `NotFound` when nothing stands at `path`, and `LimitExceeded` in a tree no file system could hold.
  */
 export function* lsTree(
   repo: Repo,
@@ -121,25 +124,47 @@ export function* lsTree(
       facts: { commit, path },
     });
   }
-  yield* walk(repo, start, options.recursive === true ? maxTreeDepth : 1);
+  if (options.recursive === true) yield* walkAll(repo, start);
+  else yield* list(repo, start);
 }
 
-function* walk(repo: Repo, entry: TreeEntry, depth: number): Generator<TreeEntry, void, undefined> {
+/** The entry itself, then its files, then its directories. */
+function* list(repo: Repo, entry: TreeEntry): Generator<TreeEntry, void, undefined> {
   yield entry;
-  if (entry.kind === 'file' || depth === 0) return;
-  const tree = loadDirTree(repo, entry.tree);
-  for (const file of tree.files) {
-    yield { kind: 'file', path: joinPath(entry.path, file.name), checksum: file.checksum };
+  if (entry.kind === 'directory') yield* childrenOf(repo, entry);
+}
+
+function* childrenOf(repo: Repo, directory: DirectoryEntry): Generator<TreeEntry, void, undefined> {
+  const { files, directories } = loadDirTree(repo, directory.tree);
+  const { path } = directory;
+  for (const { name, checksum } of files) yield { kind: 'file', path: joinPath(path, name), checksum };
+  for (const { name, tree, meta } of directories) yield { kind: 'directory', path: joinPath(path, name), tree, meta };
+}
+
+/** Everything from an entry down, depth first. A stack of its own: a hostile tree is deeper than that of the machine. */
+function* walkAll(repo: Repo, start: TreeEntry): Generator<TreeEntry, void, undefined> {
+  let count = 1;
+  yield start;
+  const open = start.kind === 'directory' ? [childrenOf(repo, start)] : [];
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const next = top.next();
+    if (next.done === true) {
+      open.pop();
+      continue;
+    }
+    count += 1;
+    if (count > maxListedEntries || open.length > maxTreeDepth) throw tooLargeTree(start.path);
+    yield next.value;
+    if (next.value.kind === 'directory') open.push(childrenOf(repo, next.value));
   }
-  for (const child of tree.directories) {
-    const directory: DirectoryEntry = {
-      kind: 'directory',
-      path: joinPath(entry.path, child.name),
-      tree: child.tree,
-      meta: child.meta,
-    };
-    yield* walk(repo, directory, depth - 1);
-  }
+}
+
+function tooLargeTree(path: string): AtomicError {
+  return new AtomicError(
+    'LimitExceeded',
+    `${path} has more than ${maxListedEntries} entries or nests deeper than ${maxTreeDepth}`,
+    { facts: { path }, hint: 'No file system can hold such a tree; tell who made the commit.' },
+  );
 }
 
 function joinPath(parent: string, name: string): string {
