@@ -23,3 +23,4 @@ export {
   type PhaseEvent,
   type TransferEvent,
 } from './job.ts';
+export { cleanLine, cleanText, escapeUnsafe } from './plain-text.ts';

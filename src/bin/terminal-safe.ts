@@ -1,4 +1,4 @@
-import { cleanText } from '../cli/index.ts';
+import { cleanText } from '../base/index.ts';
 
 /**
  * What may be written to that stream. On a terminal a text loses the characters that could move the cursor or colour and

@@ -8,4 +8,3 @@
  */
 export type { CliContext, EmbeddedAgent, EmbeddedOptions, Screen } from './context.ts';
 export { runCli } from './run-cli.ts';
-export { cleanText } from './terminal-text.ts';

@@ -1,23 +1,11 @@
+import { cleanLine, cleanText, escapeUnsafe } from '../base/index.ts';
 import type { Screen } from './context.ts';
 
-// C0 and C1 controls, DEL, and the characters that reorder or hide what stands around them.
-const unsafe = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-const unsafeButNewline = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-
-/** `text` without any character that could move the cursor, colour or reorder a terminal; always one line. */
-export function cleanLine(text: string): string {
-  return text.replace(unsafe, '');
-}
-
-/** Like {@link cleanLine}, but keeps line ends. */
-export function cleanText(text: string): string {
-  return text.replace(unsafeButNewline, '');
-}
+export { cleanLine, cleanText };
 
 /** Pretty JSON in which every such character is an escape, so that it may be shown and still means the same. */
 export function safeJson(value: unknown): string {
-  const escape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(value, undefined, 2).replace(unsafeButNewline, escape);
+  return escapeUnsafe(JSON.stringify(value, undefined, 2));
 }
 
 /** Marks a piece of text; the identity where there is no colour. */
