@@ -18,8 +18,9 @@ const programs = ['atomic', 'atomicd', 'atomic-finalize', 'atomic-boot-complete'
 const links = [['rpm-ostree', 'atomic']];
 // What is run once to find the functions a start uses, where that is more than `--version`.
 const warmUp = { atomic: ['host', 'status', '--help'], ostree: ['--help'] };
-// Compiled packages, found by Node's own resolution from dist/lib upward; x11 and usocket are optional and absent.
-const external = ['better-sqlite3', 'x11', 'usocket'];
+// Compiled packages, and one that is large and rarely needed, found by Node's own resolution from dist/lib upward; x11 and
+// usocket are optional and absent.
+const external = ['better-sqlite3', 'openpgp', 'x11', 'usocket'];
 
 /** Runs a bundle through its code cache. `require` of the bundle is anchored at the bundle, not at the launcher. */
 const startScript = `'use strict';

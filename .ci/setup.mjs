@@ -58,6 +58,7 @@ const debianPackages = [
   { name: 'liblzma-dev', modes, present: () => existsSync('/usr/include/lzma.h') },
   { name: 'ostree', modes: ['demo', 'test'], present: () => onPath('ostree') },
   { name: 'attr', modes: ['test'], present: () => onPath('setfattr') },
+  { name: 'gnupg', modes: ['test'], present: () => onPath('gpg') && onPath('gpgv') },
   { name: 'strace', modes: ['test'], present: () => onPath('strace') },
   { name: 'dbus', modes: ['test'], present: () => onPath('dbus-daemon') },
   { name: 'e2fsprogs', modes: ['test'], present: () => onPath('mkfs.ext4') },

@@ -34,6 +34,7 @@ export const errorCodes = {
   RemoteTruncated: { exit: 1 },
   RemoteStalled: { exit: 1 },
   SignatureRequired: { exit: 1 },
+  SignatureInvalid: { exit: 1 },
   // the sysroot
   InvalidSysroot: { exit: 1 },
   NotBooted: { exit: 1 },

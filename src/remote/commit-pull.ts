@@ -1,5 +1,5 @@
 import { type AtomicError, type Checksum, isChecksum } from '../base/index.ts';
-import { type Commit, decodeCommit, decodeVariant } from '../format/index.ts';
+import { type Commit, decodeCommit, decodeVariant, type VariantDict } from '../format/index.ts';
 import {
   loadCommit,
   loadCommitMetaBytes,
@@ -13,6 +13,7 @@ import { requireBoundTo, requireNotOlder } from './commit-checks.ts';
 import { commitsToCompare, isComplete } from './local-commits.ts';
 import type { RemoteRef } from './pull-options.ts';
 import { refspecFor, type RefPlace } from './ref-changes.ts';
+import type { RemoteSignatures } from './remote-signatures.ts';
 
 /** Where the objects of a pull come from: a server, or another repo. */
 export interface ObjectBringer {
@@ -38,11 +39,13 @@ export interface CommitDemand extends RefPlace {
   readonly timestampCheck?: boolean;
   readonly timestampCheckFrom?: Checksum;
   readonly disableBindings?: boolean;
+  /** Checks every commit, the parents too; absent where nobody demands a signature. */
+  readonly signatures?: RemoteSignatures | undefined;
 }
 
 /**
- * Stages a commit, its tree and as many parents as asked for. The commit is checked (checksum, structure, binding, time)
- * before it is staged, and marked partial before that. A parent that the source lacks ends the walk quietly.
+ * Stages a commit, its tree and as many parents as asked for. The commit is checked (checksum, structure, signatures, binding,
+ * time) before it is staged or anything of its tree is fetched, also one that is here already, and marked partial before that. A parent that the source lacks ends the walk quietly.
  */
 export async function bringCommit(bringer: ObjectBringer, staging: Staging, demand: CommitDemand): Promise<void> {
   const commit = await bringOne(bringer, staging, { ...demand.ref, demand, requested: true });
@@ -67,25 +70,35 @@ async function bringOne(bringer: ObjectBringer, staging: Staging, one: OneCommit
   const { repo } = staging;
   const metadataOnly = demand.commitMetadataOnly === true;
   const complete = isComplete(repo, checksum);
-  const detached = await newCommitMeta(bringer, repo, checksum);
+  const detached = await bringDetached(bringer, repo, checksum);
   const bytes = bringer.readHere('commit', checksum) ?? (await bringer.fetchCommit(checksum, one.commitSizeBytes));
   if (bytes === undefined) return undefined;
   const commit = understand(bringer, { type: 'commit', checksum }, () => decodeCommit(bytes));
+  await demand.signatures?.requireCommit({ checksum, bytes, detached: detached.dict });
   if (one.requested) requireAcceptable(repo, commit, demand);
   if (!complete) staging.markPartial(checksum, { keep: metadataOnly });
-  if (detached !== undefined) staging.writeCommitMeta(checksum, detached);
+  if (detached.changed !== undefined) staging.writeCommitMeta(checksum, detached.changed);
   staging.writeMetadata('commit', bytes);
   if (!complete && !metadataOnly) await bringer.bringTree(commit, commitsToCompare(repo, commit, refspecOf(demand)));
   return commit;
 }
 
-/** The detached metadata of the source if it differs from ours: a commit may be signed again after it was pulled. */
-async function newCommitMeta(bringer: ObjectBringer, repo: Repo, checksum: Checksum): Promise<Uint8Array | undefined> {
-  const bytes = await bringer.fetchCommitMeta(checksum);
-  if (bytes === undefined) return undefined;
-  understand(bringer, { type: 'commitmeta', checksum }, () => decodeVariant('a{sv}', bytes));
+/** The detached metadata that counts, and its bytes if they are not those that are here. */
+interface Detached {
+  readonly dict: VariantDict | undefined;
+  readonly changed: Uint8Array | undefined;
+}
+
+/** The detached metadata of the source, else ours: a commit may be signed again after it was pulled. */
+async function bringDetached(bringer: ObjectBringer, repo: Repo, checksum: Checksum): Promise<Detached> {
+  const theirs = await bringer.fetchCommitMeta(checksum);
   const ours = loadCommitMetaBytes(repo, checksum);
-  return ours !== undefined && Buffer.compare(ours, bytes) === 0 ? undefined : bytes;
+  const bytes = theirs ?? ours;
+  if (bytes === undefined) return { dict: undefined, changed: undefined };
+  const decode = (): VariantDict => decodeVariant('a{sv}', bytes) as VariantDict;
+  const dict = understand(bringer, { type: 'commitmeta', checksum }, decode);
+  const isKnown = theirs === undefined || (ours !== undefined && Buffer.compare(ours, theirs) === 0);
+  return { dict, changed: isKnown ? undefined : theirs };
 }
 
 /** The checks of a commit that was asked for: meant for this ref, and not older than what it would replace. */

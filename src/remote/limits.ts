@@ -10,6 +10,9 @@ export const maxRequestsInFlight = 32;
 /** A summary names a few hundred refs; libostree refuses metadata larger than this too. */
 export const maxSummaryBytes = 128 * 1024 * 1024;
 
+/** Lists the deltas to one commit, about 200 bytes each. */
+export const maxDeltaIndexBytes = 1024 * 1024;
+
 /** The remote's `config` and its ref files are a few lines; anything larger is not what it claims to be. */
 export const maxSmallTextBytes = 256 * 1024;
 

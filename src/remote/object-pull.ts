@@ -1,8 +1,9 @@
 import { type AtomicError, type Checksum, isAtomicError, type Job, throwIfCancelled } from '../base/index.ts';
-import { type Commit, decodeDirMeta } from '../format/index.ts';
-import { createBreather, type MetadataType, type Staging } from '../repo/index.ts';
+import { type Commit, decodeCommit, decodeDirMeta, detachedDeltaMetadata } from '../format/index.ts';
+import { createBreather, type MetadataType, type OpenDelta, type Staging } from '../repo/index.ts';
 import type { ObjectBringer } from './commit-pull.ts';
 import { ContentStore } from './content-store.ts';
+import { applyFetchedDelta, type DeltaPlace } from './delta-pull.ts';
 import { maxBufferedBytes, maxReportsPerSecond, maxRequestsInFlight, smallBodyBytes } from './limits.ts';
 import { PullProgress } from './pull-progress.ts';
 import type { RemoteSource } from './remote-source.ts';
@@ -22,6 +23,8 @@ export class ObjectPull implements ObjectBringer {
   readonly #queue: WorkQueue<Wanted>;
   readonly #store: ContentStore;
   readonly #job: Job;
+  #delta: { readonly place: DeltaPlace; readonly open: OpenDelta } | undefined;
+  #fetchedDeltaParts = 0;
 
   constructor(source: RemoteSource, staging: Staging, job: Job) {
     this.#source = source;
@@ -48,10 +51,21 @@ export class ObjectPull implements ObjectBringer {
     }));
   }
 
+  get fetchedDeltaParts(): number {
+    return this.#fetchedDeltaParts;
+  }
+
+  /** Lets a delta make what it can of the commit it leads to; undefined: objects alone. */
+  useDelta(place: DeltaPlace, open: OpenDelta | undefined): void {
+    this.#delta = open === undefined ? undefined : { place, open };
+  }
+
   async bringTree(commit: Commit, complete: readonly Commit[]): Promise<void> {
     // A single large file ends nothing for minutes, and its bytes are news too.
     const timer = setInterval(() => this.progress.tell(), 1000 / maxReportsPerSecond);
     try {
+      await this.#applyDelta(commit);
+      // What the delta has made is found in the staging; what it left out or could not make is fetched.
       this.#walk.begin(commit, complete);
       await this.#queue.drain();
     } finally {
@@ -63,7 +77,17 @@ export class ObjectPull implements ObjectBringer {
     throwIfCancelled(this.#job);
   }
 
+  /** Only for the tree it leads to: parents of the commit are brought by the same pull. */
+  async #applyDelta(commit: Commit): Promise<void> {
+    const delta = this.#delta;
+    if (delta === undefined || decodeCommit(delta.open.superblock.commit).rootTree !== commit.rootTree) return;
+    this.#delta = undefined;
+    this.#fetchedDeltaParts += await applyFetchedDelta(delta.place, delta.open, this.#job);
+  }
+
   async fetchCommit(checksum: Checksum, sizeBytes: number | undefined): Promise<Uint8Array | undefined> {
+    const carried = this.#delta?.open.superblock;
+    if (carried?.to === checksum) return carried.commit;
     const bytes = await this.#source.fetchMetadata('commit', checksum, {
       maxBytes: sizeBytes,
       maxReason: 'the size the summary names',
@@ -79,8 +103,11 @@ export class ObjectPull implements ObjectBringer {
     return this.#walk.readHere(type, checksum);
   }
 
-  fetchCommitMeta(checksum: Checksum): Promise<Uint8Array | undefined> {
-    return this.#source.fetchCommitMeta(checksum);
+  /** The server's first: a commit may have been signed after the delta was made. */
+  async fetchCommitMeta(checksum: Checksum): Promise<Uint8Array | undefined> {
+    const carried = this.#delta?.open.superblock;
+    const theirs = await this.#source.fetchCommitMeta(checksum);
+    return theirs ?? (carried?.to === checksum ? detachedDeltaMetadata(carried) : undefined);
   }
 
   missing(type: MetadataType | 'file', checksum: Checksum): AtomicError {

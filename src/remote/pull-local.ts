@@ -20,7 +20,8 @@ import { isComplete } from './local-commits.ts';
 import type { PullLocalOptions, PullOptions, PullResult, RemoteRef } from './pull-options.ts';
 import { PullProgress } from './pull-progress.ts';
 import { refChanges } from './ref-changes.ts';
-import { localRefs, resolveInRepo } from './resolve-ref.ts';
+import { RemoteSignatures } from './remote-signatures.ts';
+import { localRefs, requireRepoSummary, resolveInRepo } from './resolve-ref.ts';
 import { withNamedErrors } from './system-errors.ts';
 import { TreeWalk, type Wanted, type WantedTree } from './tree-walk.ts';
 
@@ -52,10 +53,13 @@ export async function pullFromRepo(repo: Repo, options: RepoPullOptions, job: Jo
   const { source } = options;
   requireWhole(source);
   job.report({ kind: 'phase', text: `Importing from ${source.path}` });
+  const { signedFor, systemTrust } = options;
+  const signatures = signedFor === undefined ? undefined : new RemoteSignatures(repo, signedFor, systemTrust);
   const wanted = resolveWanted(options);
+  if (signatures !== undefined) await requireRepoSummary(source, signatures, [...wanted.keys()]);
   await using staging = await beginStaging(repo, job);
   const objects = new RepoPull(options, staging, job);
-  for (const [name, ref] of wanted) await bringCommit(objects, staging, { ...options, name, ref });
+  for (const [name, ref] of wanted) await bringCommit(objects, staging, { ...options, name, ref, signatures });
   await staging.publish(refChanges(options, wanted));
   objects.progress.finish();
   return {

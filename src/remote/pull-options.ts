@@ -1,6 +1,8 @@
 import type { Checksum } from '../base/index.ts';
 import type { Repo } from '../repo/index.ts';
+import type { DeltaUse } from './delta-pull.ts';
 import type { RemoteConfig } from './remote-config.ts';
+import type { SystemTrust } from './remote-signatures.ts';
 import type { TransportTimings } from './transport-timings.ts';
 
 /** What to pull over the network. */
@@ -22,6 +24,10 @@ export interface PullOptions {
   readonly timestampCheckFrom?: Checksum;
   /** Do not ask whether the commit is bound to the ref it was found under. */
   readonly disableBindings?: boolean;
+  /** `allow` by default. Repos on this machine have no use for them. */
+  readonly staticDeltas?: DeltaUse;
+  /** Where the host keeps keys for remotes without their own. */
+  readonly systemTrust?: SystemTrust;
   readonly timings?: Partial<TransportTimings>;
 }
 
@@ -36,6 +42,9 @@ export interface PullLocalOptions {
   readonly commitMetadataOnly?: boolean;
   /** Copy and hash again instead of linking what the other repo vouches for. */
   readonly untrusted?: boolean;
+  /** Take only commits that bear the signatures this remote demands. */
+  readonly signedFor?: RemoteConfig;
+  readonly systemTrust?: SystemTrust;
 }
 
 /** What a pull brought. `transferredBytes` counts bodies as they came over the wire (or were copied). */
@@ -44,6 +53,8 @@ export interface PullResult {
   readonly refs: ReadonlyMap<string, Checksum>;
   readonly fetchedMetadata: number;
   readonly fetchedContent: number;
+  /** Parts of static deltas, over the network only. */
+  readonly fetchedDeltaParts?: number;
   readonly transferredBytes: number;
 }
 

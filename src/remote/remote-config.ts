@@ -1,6 +1,6 @@
 import { AtomicError, messageOf } from '../base/index.ts';
 import { isRemoteName, type Keyfile, parseKeyfile } from '../format/index.ts';
-import { Dir, isSystemError } from '../platform/index.ts';
+import { Dir, isSystemError, unlinkDurably } from '../platform/index.ts';
 import { type Repo, updateRepoConfig } from '../repo/index.ts';
 import { readHostText } from './host-file.ts';
 
@@ -11,6 +11,21 @@ export interface RemoteTls {
   readonly caPath: string | undefined;
   readonly clientCertPath: string | undefined;
   readonly clientKeyPath: string | undefined;
+}
+
+/** Where the keys of a remote's signatures are, besides the ring `NAME.trustedkeys.gpg` of the repo. */
+export interface RemoteTrust {
+  /** `gpgkeypath`: files or directories. */
+  readonly gpgKeyPaths: readonly string[];
+  /** `verification-ENGINE-key` and `verification-ENGINE-file`. */
+  readonly ed25519: RemoteTrustKeys;
+  readonly spki: RemoteTrustKeys;
+}
+
+/** Public keys of one engine: one in the settings, a file of several. */
+export interface RemoteTrustKeys {
+  readonly key: string | undefined;
+  readonly file: string | undefined;
 }
 
 /** A place commits come from, as the keyfile group `[remote "NAME"]` describes it. */
@@ -27,6 +42,7 @@ export interface RemoteConfig {
   /** Raw value of `sign-verify`: a boolean or a list of engines. */
   readonly signVerify: string | undefined;
   readonly signVerifySummary: string | undefined;
+  readonly trust: RemoteTrust;
   readonly proxy: string | undefined;
   readonly tls: RemoteTls;
   /** `unconfigured-state`: why this remote cannot be used yet, in the vendor's words. */
@@ -104,8 +120,13 @@ export function addRemote(repo: Repo, remote: NewRemote, places: RemotePlaces = 
   });
 }
 
+/** The file of the repo with the keys that may sign for a remote. */
+export function keyringName(remote: string): string {
+  return `${remote}.trustedkeys.gpg`;
+}
+
 /**
- * Removes a remote from the repo's config, durably on return; its refs stay. `RemoteNotFound` if there is none,
+ * Removes a remote from the repo's config and its keyring, durably on return; its refs stay. `RemoteNotFound` if there is none,
  * `NotSupported` naming the file if it is defined outside the repo.
  */
 export function deleteRemote(repo: Repo, name: string, places: RemotePlaces = {}): void {
@@ -117,6 +138,8 @@ export function deleteRemote(repo: Repo, name: string, places: RemotePlaces = {}
     });
   }
   updateRepoConfig(repo, (config) => config.removeGroup(group));
+  // A remote that is later added under the same name must not inherit whom this one trusted.
+  unlinkDurably(repo.dir, keyringName(name));
 }
 
 /** The repo's config as it is on disk now: another process may have changed it since the repo was opened. */
@@ -172,6 +195,11 @@ function remoteOfGroup(keyfile: Keyfile, group: string, about: { name: string; s
     gpgVerifySummary: keyfile.getBoolean(group, 'gpg-verify-summary') ?? false,
     signVerify: get('sign-verify'),
     signVerifySummary: get('sign-verify-summary'),
+    trust: {
+      gpgKeyPaths: keyfile.getList(group, 'gpgkeypath') ?? [],
+      ed25519: { key: get('verification-ed25519-key'), file: get('verification-ed25519-file') },
+      spki: { key: get('verification-spki-key'), file: get('verification-spki-file') },
+    },
     proxy: get('proxy'),
     tls: {
       permissive: keyfile.getBoolean(group, 'tls-permissive') ?? false,

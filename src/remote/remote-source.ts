@@ -9,10 +9,11 @@ import {
 } from '../format/index.ts';
 import { type Dir, sys } from '../platform/index.ts';
 import { metadataChecksum, type MetadataType } from '../repo/index.ts';
-import type { Body } from './body-sink.ts';
+import type { Body, BodyLimits } from './body-sink.ts';
 import { fetchError } from './fetch-errors.ts';
 import { maxSmallTextBytes, maxSummaryBytes } from './limits.ts';
 import type { RemoteConfig } from './remote-config.ts';
+import type { RemoteSignatures } from './remote-signatures.ts';
 import { Transport } from './transport.ts';
 import type { TransportTimings } from './transport-timings.ts';
 import { joinUrl, parseRemoteUrl } from './url.ts';
@@ -21,6 +22,8 @@ import { joinUrl, parseRemoteUrl } from './url.ts';
 export interface FetchedSummary {
   readonly summary: Summary;
   readonly bytes: Uint8Array;
+  /** `summary.sig`, if it was fetched and is there. */
+  readonly signatureBytes: Uint8Array | undefined;
 }
 
 /** A file object as it arrived, with the address it came from for messages; not yet checked. */
@@ -59,14 +62,27 @@ export class RemoteSource implements AsyncDisposable {
     return this.#transport.transferredBytes;
   }
 
-  /** The summary, undefined if the server has none. Checks the remote's config too: it must be an archive repo. */
-  async fetchSummary(): Promise<FetchedSummary | undefined> {
+  /**
+   * The summary, undefined if the server has none; with its signatures checked where the remote demands them
+   * (`SignatureRequired`, `SignatureInvalid`). Checks the remote's config too: it must be an archive repo.
+   */
+  async fetchSummary(
+    signatures: RemoteSignatures,
+    options: { readonly withSignature?: boolean } = {},
+  ): Promise<FetchedSummary | undefined> {
     const url = joinUrl(this.#base, 'summary');
+    const wantsSignature = signatures.demandsSummary || options.withSignature === true;
+    const signatureBytes = wantsSignature ? await this.#fetchSummarySignature() : undefined;
     const bytes = await this.#fetchBytes(url, maxSummaryBytes);
+    await signatures.requireSummary(bytes, signatureBytes);
     if (bytes === undefined) return undefined;
     const summary = understand(url, 'summary', () => decodeSummary(bytes));
     await this.#checkConfig();
-    return { summary, bytes };
+    return { summary, bytes, signatureBytes };
+  }
+
+  #fetchSummarySignature(): Promise<Uint8Array | undefined> {
+    return this.#fetchBytes(joinUrl(this.#base, 'summary.sig'), maxSummaryBytes);
   }
 
   /** What the ref file of the remote names; undefined if there is none. */
@@ -119,6 +135,12 @@ export class RemoteSource implements AsyncDisposable {
       maxByPrefix: maxFilezBytes,
     });
     return body === undefined ? undefined : { url, body };
+  }
+
+  /** A file of a static delta or a delta index, unchecked; undefined if the server lacks it. */
+  fetchDeltaFile(path: string, limits: BodyLimits): Promise<Body | undefined> {
+    const base = path.startsWith('deltas/') ? this.#contentBase : this.#base;
+    return this.#transport.fetch(joinUrl(base, path), limits);
   }
 
   /** The refusal to go on without an object that the server does not have. */
@@ -189,7 +211,7 @@ export function corruptObject(url: URL, object: string, actual: string | undefin
 }
 
 /** The bytes of a body, read back and closed if it went to a file. */
-function bytesOf(body: Body): Uint8Array {
+export function bytesOf(body: Body): Uint8Array {
   if (body.kind === 'memory') return body.bytes;
   try {
     const bytes = new Uint8Array(body.sizeBytes);

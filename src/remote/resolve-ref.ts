@@ -1,10 +1,11 @@
 import { AtomicError, type Checksum, isChecksum, type Job } from '../base/index.ts';
-import { isRefName, isRemoteName } from '../format/index.ts';
+import { decodeSummary, isRefName, isRemoteName } from '../format/index.ts';
 import { listRefs, openRepo, readRef, type Repo } from '../repo/index.ts';
-import { maxListedRefs } from './limits.ts';
+import { maxListedRefs, maxSummaryBytes } from './limits.ts';
 import type { RemoteRef } from './pull-options.ts';
 import type { RemoteConfig } from './remote-config.ts';
-import { requireSupported, requireUnsigned } from './remote-policy.ts';
+import { requireSupported } from './remote-policy.ts';
+import { RemoteSignatures, type SystemTrust } from './remote-signatures.ts';
 import { type FetchedSummary, RemoteSource } from './remote-source.ts';
 import type { TransportTimings } from './transport-timings.ts';
 import { fileUrlPath, parseRemoteUrl } from './url.ts';
@@ -13,11 +14,12 @@ import { fileUrlPath, parseRemoteUrl } from './url.ts';
 export interface RemoteQuestion {
   readonly remote: RemoteConfig;
   readonly timings?: Partial<TransportTimings>;
+  readonly systemTrust?: SystemTrust;
 }
 
 /**
  * The commit that `ref` names on the remote now: as its summary says, else its ref file. Changes nothing. `RefNotFound`
- * names the ref, the remote and some refs that are there; `SignatureRequired` and the errors of fetching otherwise.
+ * names the ref, the remote and some refs that are there; `SignatureRequired`, `SignatureInvalid` (of its summary) and the errors of fetching otherwise.
  */
 export async function resolveRemoteRef(
   repo: Repo,
@@ -28,10 +30,11 @@ export async function resolveRemoteRef(
   const path = requireUsable(repo, remote);
   if (path !== undefined) {
     using source = openRepo(path);
+    await requireRepoSummary(source, signaturesOf(repo, options), [ref]);
     return resolveInRepo(source, remote.name, ref);
   }
   await using source = await RemoteSource.open(remote, { timings: options.timings }, job);
-  return await resolveInSource(source, await source.fetchSummary(), ref);
+  return await resolveInSource(source, await source.fetchSummary(signaturesOf(repo, options)), ref);
 }
 
 /** The refs of the remote's summary; `NotFound` if the remote has no summary. Changes nothing. */
@@ -44,19 +47,45 @@ export async function listRemoteRefs(
   const path = requireUsable(repo, remote);
   if (path !== undefined) {
     using source = openRepo(path);
+    await requireRepoSummary(source, signaturesOf(repo, options), []);
     return new Map([...localRefs(source)].map(([ref, checksum]) => [ref, { checksum, commitSizeBytes: undefined }]));
   }
   await using source = await RemoteSource.open(remote, { timings: options.timings }, job);
-  const fetched = await source.fetchSummary();
+  const fetched = await source.fetchSummary(signaturesOf(repo, options));
   if (fetched === undefined) throw noSummary(remote);
   return fetched.summary.refs;
+}
+
+function signaturesOf(repo: Repo, { remote, systemTrust }: RemoteQuestion): RemoteSignatures {
+  return new RemoteSignatures(repo, remote, systemTrust);
+}
+
+/**
+ * Returns if the summary of a repo on this machine bears what is demanded of it and names the commits that its refs do;
+ * where nothing is demanded of summaries, always.
+ */
+export async function requireRepoSummary(
+  source: Repo,
+  signatures: RemoteSignatures,
+  refs: readonly string[],
+): Promise<void> {
+  if (!signatures.demandsSummary) return;
+  const bytes = source.dir.readFile('summary', maxSummaryBytes);
+  await signatures.requireSummary(bytes, source.dir.readFile('summary.sig', maxSummaryBytes));
+  const summary = decodeSummary(bytes ?? new Uint8Array());
+  for (const ref of refs.filter((name) => !isChecksum(name))) {
+    if (summary.refs.get(ref)?.checksum === readRef(source, ref)) continue;
+    throw new AtomicError('SignatureInvalid', `The signed summary of ${source.path} names another commit for ${ref}`, {
+      facts: { ref, source: source.path },
+      hint: 'Run `ostree summary -u` there and sign it.',
+    });
+  }
 }
 
 /** Returns if we may and can pull from the remote; the path of its repo if that is on this machine. */
 export function requireUsable(repo: Repo, remote: RemoteConfig): string | undefined {
   requireSupported(remote);
   requireNoCookies(repo, remote);
-  requireUnsigned(remote);
   const url = parseRemoteUrl(remote.url, { remote: remote.name, key: 'url' });
   return url.protocol === 'file:' ? fileUrlPath(url) : undefined;
 }

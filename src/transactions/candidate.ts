@@ -1,6 +1,6 @@
 import { AtomicError, type Checksum, type Job, throwIfCancelled } from '../base/index.ts';
 import { type Commit, commitVersion } from '../format/index.ts';
-import { pull, type RemoteConfig, resolveRemoteRef } from '../remote/index.ts';
+import { demandsSignedCommits, pull, type RemoteConfig, resolveRemoteRef } from '../remote/index.ts';
 import { loadCommit, type Repo, requireRev, tryLoadCommit } from '../repo/index.ts';
 
 import type { Source } from './decide.ts';
@@ -34,7 +34,10 @@ export async function findBranchTip(repo: Repo, branch: Branch, job: Job): Promi
   return checksum;
 }
 
-/** Makes sure that the commit object (it alone) is in the repo. `MissingObject` when it is not and there is no remote. */
+/**
+ * Makes sure that the commit object (it alone) is in the repo, and signed if the remote demands that. `MissingObject` when it
+ * is not here and there is no remote.
+ */
 export async function ensureCommit(
   repo: Repo,
   wanted: { checksum: Checksum; remote: RemoteConfig | undefined },
@@ -42,7 +45,9 @@ export async function ensureCommit(
 ): Promise<Commit> {
   const { checksum, remote } = wanted;
   const here = tryLoadCommit(repo, checksum);
-  if (here !== undefined) return here;
+  // One that came some other way has not been checked for this remote, so it is asked about again: a small request.
+  const isProven = remote === undefined || !demandsSignedCommits(remote);
+  if (here !== undefined && isProven) return here;
   if (remote !== undefined) await pull(repo, { remote, refs: [checksum], commitMetadataOnly: true }, job);
   return loadCommit(repo, checksum);
 }

@@ -1,4 +1,5 @@
 import type { Job } from '../base/index.ts';
+import { demandsSignedCommits } from '../remote/index.ts';
 import type { DeploymentIdentity } from '../sysroot/index.ts';
 
 import type { Decision } from './decide.ts';
@@ -54,7 +55,7 @@ export function updateInfo(plan: UpdatePlan, available: boolean): UpdateInfo {
     current,
     bootedChecksum,
     available,
-    signatureRequired: remote?.gpgVerify === true,
+    signatureRequired: remote !== undefined && demandsSignedCommits(remote),
     missingObjects: missing?.objects,
     missingBytes: missing?.downloadBytes,
     etcConflicts,

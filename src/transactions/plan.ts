@@ -1,6 +1,6 @@
 import type { Checksum, Job } from '../base/index.ts';
 import { commitVersion, type Origin, withOverrideCommit, withoutTransient, withRefspec } from '../format/index.ts';
-import { type RemoteConfig, requireRemote, requireUnsigned } from '../remote/index.ts';
+import { type RemoteConfig, requireRemote } from '../remote/index.ts';
 import { freeSpaceBudget, hasObject, isPartial, loadCommit } from '../repo/index.ts';
 import { type DeploymentList, loadDeployments, openSysroot, type Sysroot } from '../sysroot/index.ts';
 
@@ -43,7 +43,7 @@ export interface UpdatePlan extends Choice, Weighed {
 /**
  * Plans what `upgrade` with these options would do, without doing it: reads the sysroot, asks the remote which commit its
  * ref names and fetches that commit object, nothing more. Throws what stands in the way of any plan:
- * `UnsupportedOrigin`, `RemoteNotFound`, `SignatureRequired`, `RefNotFound`, `RemoteUnreachable` …
+ * `UnsupportedOrigin`, `RemoteNotFound`, `SignatureRequired`, `SignatureInvalid`, `RefNotFound`, `RemoteUnreachable` …
  */
 export async function planUpgrade(host: Host, options: UpgradeOptions, job: Job): Promise<UpdatePlan> {
   using sysroot = openSysroot(host.sysrootPath, host.boot);
@@ -91,9 +91,7 @@ function readBasis(sysroot: Sysroot, options: FetchOptions): Basis {
 
 function remoteOf(sysroot: Sysroot, source: Source): RemoteConfig | undefined {
   if (source.kind === 'pinned' || source.remote === undefined) return undefined;
-  const remote = requireRemote(sysroot.repo, source.remote, { remotesDir: `${sysroot.path}/etc/ostree/remotes.d` });
-  requireUnsigned(remote);
-  return remote;
+  return requireRemote(sysroot.repo, source.remote, { remotesDir: `${sysroot.path}/etc/ostree/remotes.d` });
 }
 
 /** Adds what the repo knows about the candidate; its commit object is fetched when it is not here. */

@@ -49,11 +49,12 @@ describe('an origin that cannot be followed', () => {
     expect(outcome).toMatchObject({ kind: 'unchanged', message: 'Pinned to commit; no upgrade available' });
   });
 
-  it('is refused when its remote demands signatures', async () => {
+  it('is refused when its remote demands a signature and the commit has none', async () => {
     await using machine = await makeHost({ remote: {} });
     machine.releases.add({ version: '2' });
     await expect(upgrade(machine.host, {}, job)).rejects.toMatchObject({ code: 'SignatureRequired' });
-    expect(machine.server.log).toEqual([]);
+    expect(machine.order()).toEqual([`*${machine.first}`]);
+    expectAgreement(machine);
   });
 });
 

@@ -12,6 +12,11 @@ export function makeRemote(url: string, settings: Partial<RemoteConfig> = {}): R
     gpgVerifySummary: false,
     signVerify: undefined,
     signVerifySummary: undefined,
+    trust: {
+      gpgKeyPaths: [],
+      ed25519: { key: undefined, file: undefined },
+      spki: { key: undefined, file: undefined },
+    },
     proxy: undefined,
     tls: { permissive: false, caPath: undefined, clientCertPath: undefined, clientKeyPath: undefined },
     unconfiguredState: undefined,

@@ -421,11 +421,13 @@ it('says which refs there are when the wanted one is not', async () => {
   });
 });
 
-it('asks nothing of a remote whose signatures it would have to check', async () => {
+it('asks a remote that demands signatures for nothing more than a commit without one', async () => {
   const source = await makeSource();
   await using server = await serveDirectory(source.path);
   using repo = makeRepo();
   const remote = makeRemote(server.url, { gpgVerify: true });
   await expect(pullFrom(repo, server, { remote })).rejects.toMatchObject({ code: 'SignatureRequired' });
-  expect(server.log).toEqual([]);
+  const asked = server.log.map(({ path }) => path.replace(/^.*\./, ''));
+  expect(asked.filter((path) => ['filez', 'dirtree', 'dirmeta'].includes(path))).toEqual([]);
+  expect(listObjectPaths(repo.path)).toEqual([]);
 });

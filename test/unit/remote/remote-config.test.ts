@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import {
   addRemote,
   deleteRemote,
+  demandsSignedCommits,
   loadRemotes,
   requireRemote,
   requireSupported,
-  requireUnsigned,
 } from '../../../src/remote/index.ts';
 import { initRepo, openRepo, type Repo } from '../../../src/repo/index.ts';
 import { makeTempDir } from '../../support/temp-dir.ts';
@@ -103,29 +103,28 @@ describe('what a remote demands', () => {
   };
 
   it.each([
-    ['', 'gpg-verify=true, the default'],
-    ['gpg-verify=false\ngpg-verify-summary=true', 'gpg-verify-summary=true'],
-    ['gpg-verify=false\nsign-verify=true', 'sign-verify=true'],
-    ['gpg-verify=false\nsign-verify=ed25519', 'sign-verify=ed25519'],
-    ['gpg-verify=false\nsign-verify-summary=true', 'sign-verify-summary=true'],
-  ])('is a signature with %j', (settings, named) => {
-    expect(() => requireUnsigned(remoteWith(settings))).toThrow(
-      expect.objectContaining({ code: 'SignatureRequired', message: expect.stringContaining(`(${named})`) as string }),
-    );
+    ['', true],
+    ['gpg-verify=false', false],
+    ['gpg-verify=false\ngpg-verify-summary=true', false],
+    ['gpg-verify=false\nsign-verify=true', true],
+    ['gpg-verify=false\nsign-verify=1', true],
+    ['gpg-verify=false\nsign-verify=ed25519', true],
+    ['gpg-verify=false\nsign-verify=ed25519;spki;', true],
+    ['gpg-verify=false\nsign-verify=false', false],
+    ['gpg-verify=false\nsign-verify=', false],
+    ['gpg-verify=false\nsign-verify-summary=true', false],
+  ])('of commits with %j: a signature %s', (settings, demanded) => {
+    const remote = remoteWith(settings);
+    expect(requireSupported(remote)).toBeUndefined();
+    expect(demandsSignedCommits(remote)).toBe(demanded);
   });
 
-  it('is no signature when every check is switched off', () => {
-    const settings = 'gpg-verify=false\ngpg-verify-summary=false\nsign-verify=false\nsign-verify-summary=false';
-    expect(requireUnsigned(remoteWith(settings))).toBeUndefined();
-  });
-
-  it('tells how to do without signatures knowingly', () => {
-    expect(() => requireUnsigned(remoteWith(''))).toThrow(
-      expect.objectContaining({
-        hint: expect.stringMatching(/set gpg-verify=false in \[remote "r"\] of .*config/) as string,
-      }),
-    );
-  });
+  it.each(['sign-verify=dummy', 'sign-verify-summary=ed25519;later', 'sign-verify=maybe'])(
+    'is refused when it names a kind of signature that is not known: %s',
+    (setting) => {
+      expect(() => requireSupported(remoteWith(setting))).toThrow('Requested signature type is not implemented');
+    },
+  );
 
   it.each(['metalink=https://m.example', 'custom-backend=x', 'collection-id=org.example.Os'])(
     'is refused by name when it is %s',
