@@ -171,7 +171,7 @@ void Checkout::finish(Directory& directory) {
     if (kernel::fchown(fd, meta.uid, meta.gid) < 0) fail("fchown", path);
   }
   // After the owner: chown clears the set-id bits.
-  if (kernel::fchmod(fd, meta.mode & (request_.user_mode ? 0777 : 07777)) < 0) fail("fchmod", path);
+  if (kernel::fchmod(fd, meta.mode & 07777) < 0) fail("fchmod", path);
   if (kernel::futimens(fd, epoch) < 0) fail("futimens", path);
 }
 
@@ -281,7 +281,9 @@ void Checkout::copy_regular(int fd, const std::string&, const FileObject& object
     if (kernel::fchown(fd, meta.uid, meta.gid) < 0) fail("fchown", path);
     write_xattrs(fd, meta.xattrs, path);
   }
-  if (kernel::fchmod(fd, meta.mode & (request_.user_mode ? 0777 : 07777)) < 0) fail("fchmod", path);
+  // The file belongs to the caller now: it must not lend the caller's rights, and the caller must be able to read it.
+  const mode_t mode = request_.user_mode ? (meta.mode & 01777) | 0400 : meta.mode & 07777;
+  if (kernel::fchmod(fd, mode) < 0) fail("fchmod", path);
   if (kernel::futimens(fd, epoch) < 0) fail("futimens", path);
 }
 
