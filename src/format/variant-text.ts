@@ -7,6 +7,8 @@ import { isVariant, type VariantValue } from './variant-value.ts';
 export interface VariantTextOptions {
   /** Reverses the bytes of every number, as `ostree` shows what it keeps: it takes all numbers for big-endian. */
   readonly swapNumbers?: boolean;
+  /** Leaves out the type of the outermost value, `@a{sv} {}` becoming `{}`; those inside a `v` stay. */
+  readonly untyped?: boolean;
 }
 
 /**
@@ -14,7 +16,7 @@ export interface VariantTextOptions {
  * `{'key': <true>}`, `b'text'` for bytes that end in their only NUL. Doubles and maybes are refused (`NotSupported`).
  */
 export function formatVariantText(type: string, value: VariantValue, options: VariantTextOptions = {}): string {
-  return new Writer(options.swapNumbers === true).write(parseVariantType(type), value, true);
+  return new Writer(options.swapNumbers === true).write(parseVariantType(type), value, options.untyped !== true);
 }
 
 /** What stands before a number when its type is to be seen; an `i` is what a bare number means. */

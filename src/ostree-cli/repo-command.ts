@@ -28,6 +28,7 @@ function isRepo(path: string): boolean {
 export function repoPath(context: OstreeContext, command: Command): string {
   const own =
     command.opts<RepoOptions>().repo ?? command.optsWithGlobals<RepoOptions>().repo ?? context.env['OSTREE_REPO'];
+  if (own === '') throw new AtomicError('InvalidArgument', 'opening repo: the path given is empty');
   if (own !== undefined) return own;
   for (const path of [context.cwd, '/sysroot/ostree/repo', '/ostree/repo']) if (isRepo(path)) return path;
   throw new AtomicError('InvalidRepo', 'opening repo: no repository here and none on this host', {

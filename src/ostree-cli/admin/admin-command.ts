@@ -1,17 +1,36 @@
 import { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
+import { isStaterootName } from '../../format/index.ts';
+import { Dir, isSystemError } from '../../platform/index.ts';
 import { cleanup, initStateroot, initSysroot, openSysroot, pinDeployment, undeploy } from '../../sysroot/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { deployCommand } from './deploy.ts';
 import { statusCommand } from './status.ts';
-import { changeSysroot, parseIndex, sysrootCommand, sysrootPath } from './sysroot-command.ts';
+import { changeSysroot, requireDeployment, sysrootCommand, sysrootPath } from './sysroot-command.ts';
 import { upgradeCommand } from './upgrade.ts';
+
+/** A mistyped path must not become a new sysroot. */
+function requireDirectory(path: string): void {
+  try {
+    Dir.open(path)[Symbol.dispose]();
+  } catch (cause) {
+    if (!isSystemError(cause, 'ENOENT', 'ENOTDIR')) throw cause;
+    const reason = cause.code === 'ENOENT' ? 'No such file or directory' : 'Not a directory';
+    throw new AtomicError('InvalidArgument', `opendir(${path}): ${reason}`, {
+      hint: 'Make the directory first.',
+      cause,
+    });
+  }
+}
 
 function initFsCommand(context: OstreeContext): Command {
   return new Command('init-fs')
     .description('Initialize a root filesystem')
     .argument('<path>')
-    .action((path: string) => initSysroot(path.startsWith('/') ? path : `${context.cwd}/${path}`));
+    .action((path: string) => {
+      requireDirectory(path);
+      initSysroot(path.startsWith('/') ? path : `${context.cwd}/${path}`);
+    });
 }
 
 function osInitCommand(context: OstreeContext): Command {
@@ -20,6 +39,9 @@ function osInitCommand(context: OstreeContext): Command {
     .alias('stateroot-init');
   return command.action((name: string) => {
     using sysroot = openSysroot(sysrootPath(context, command));
+    if (isStaterootName(name) && sysroot.dir.exists(`ostree/deploy/${name}`)) {
+      throw new AtomicError('InvalidArgument', `Creating ostree/deploy/${name}: File exists`);
+    }
     initStateroot(sysroot, name);
     context.write(`ostree/deploy/${name} initialized as OSTree root\n`);
   });
@@ -29,9 +51,10 @@ function undeployCommand(context: OstreeContext): Command {
   const command = sysrootCommand('undeploy', 'Delete deployment INDEX').argument('<index>');
   return command.action(async (index: string) => {
     await changeSysroot(context, command, async (sysroot, job) => {
-      await undeploy(sysroot, parseIndex(index), job);
+      const { index: number, name } = requireDeployment(sysroot, index);
+      await undeploy(sysroot, number, job);
       await cleanup(sysroot, { base: true }, job);
-      context.write(`Deleted deployment ${index}\n`);
+      context.write(`Deleted deployment ${name}\n`);
     });
   });
 }
@@ -54,7 +77,7 @@ function pinCommand(context: OstreeContext): Command {
     const word = pinned ? 'pinned' : 'unpinned';
     await changeSysroot(context, command, (sysroot) => {
       for (const text of indexes) {
-        const changed = pinDeployment(sysroot, parseIndex(text), pinned);
+        const changed = pinDeployment(sysroot, requireDeployment(sysroot, text).index, pinned);
         context.write(`Deployment ${text} is ${changed ? 'now' : 'already'} ${word}\n`);
       }
     });

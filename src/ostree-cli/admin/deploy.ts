@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
 import { kargsAppend, kargsDelete, kargsSet, parseOrigin, withRefspec, type Origin } from '../../format/index.ts';
-import { requireRev } from '../../repo/index.ts';
 import {
   cleanup,
   deployTree,
@@ -15,6 +14,7 @@ import {
 } from '../../sysroot/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { collect } from '../repo-command.ts';
+import { requireCommit } from '../require-commit.ts';
 import { changeSysroot, mergeDeployment, requireStaterootName, sysrootCommand } from './sysroot-command.ts';
 
 interface DeployCommandOptions {
@@ -72,8 +72,13 @@ export function deployCommand(context: OstreeContext): Command {
     }
     await changeSysroot(context, command, async (sysroot, job) => {
       const stateroot = requireStaterootName(sysroot, options.os);
+      if (options.stage === true && sysroot.boot === undefined) {
+        throw new AtomicError('NotBooted', 'Cannot stage deployment: Not currently booted into an OSTree system', {
+          hint: 'Leave out --stage.',
+        });
+      }
       const merge = options.merge ? mergeDeployment(sysroot, stateroot) : undefined;
-      const checksum = requireRev(sysroot.repo, refspec);
+      const checksum = requireCommit(sysroot.repo, refspec);
       const kargs = kargsOf(options, merge);
       const made = await deployTree(
         sysroot,

@@ -66,12 +66,16 @@ export function mergeDeployment(sysroot: Sysroot, stateroot: string): Deployment
   return deployments.find((deployment) => deployment.stateroot === stateroot && !deployment.staged);
 }
 
-/** An index argument; the words of the original for anything that is not a number. */
-export function parseIndex(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) {
-    throw new AtomicError('InvalidArgument', `Invalid index: ${text}`, {
-      hint: 'Count from 0 as `ostree admin status` lists them.',
-    });
-  }
-  return Number(text);
+/** The deployment an index argument means; the words of the original where there is none. */
+export function requireDeployment(sysroot: Sysroot, text: string): Deployment {
+  const hint = 'Count from 0 as `ostree admin status` lists them.';
+  if (!/^\d{1,6}$/.test(text)) throw new AtomicError('InvalidArgument', `Invalid index: ${text}`, { hint });
+  const { deployments } = loadDeployments(sysroot);
+  const found = deployments[Number(text)];
+  if (found !== undefined) return found;
+  throw new AtomicError(
+    'InvalidArgument',
+    `Out of range deployment index ${Number(text)}, expected < ${deployments.length}`,
+    { hint },
+  );
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { pull, requireRemote } from '../../remote/index.ts';
+import { AtomicError } from '../../base/index.ts';
+import { type DeltaUse, pull, type PullResult, requireRemote } from '../../remote/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { formatSize } from '../format-size.ts';
 import { parseDepth } from '../parse-depth.ts';
@@ -11,12 +12,29 @@ interface PullCommandOptions {
   readonly commitMetadataOnly?: boolean;
   readonly timestampCheck?: boolean;
   readonly disableVerifyBindings?: boolean;
+  readonly disableStaticDeltas?: boolean;
+  readonly requireStaticDeltas?: boolean;
 }
 
 /** The words before the colon of `remote:branch`, and the branch among those named. */
 function splitRemote(remote: string, branches: readonly string[]): readonly [name: string, refs: readonly string[]] {
   const at = remote.indexOf(':');
   return at < 0 ? [remote, branches] : [remote.slice(0, at), [remote.slice(at + 1), ...branches]];
+}
+
+/** What the two options say of static deltas; both at once make no sense. */
+function deltaUse({ disableStaticDeltas, requireStaticDeltas }: PullCommandOptions): DeltaUse {
+  if (disableStaticDeltas === true && requireStaticDeltas === true) {
+    throw new AtomicError('InvalidArgument', 'Cannot specify both --disable-static-deltas and --require-static-deltas');
+  }
+  if (requireStaticDeltas === true) return 'require';
+  return disableStaticDeltas === true ? 'disable' : 'allow';
+}
+
+/** What was fetched, in the words of the original where a delta was. */
+function formatFetched({ fetchedMetadata, fetchedContent, fetchedDeltaParts = 0 }: PullResult): string {
+  if (fetchedDeltaParts === 0) return `${fetchedMetadata} metadata, ${fetchedContent} content objects fetched`;
+  return `${fetchedDeltaParts} delta parts, ${fetchedMetadata + fetchedContent} loose fetched`;
 }
 
 /** `ostree pull`: fetches refs or commits of a configured remote. */
@@ -29,7 +47,8 @@ export function pullCommand(context: OstreeContext): Command {
     .option('--commit-metadata-only', 'fetch only the commit metadata')
     .option('-T, --timestamp-check', 'require fetched commits to have newer timestamps')
     .option('--disable-verify-bindings', 'do not verify commit bindings')
-    .option('--disable-static-deltas', 'fetch objects (always so here)');
+    .option('--disable-static-deltas', 'do not use static deltas')
+    .option('--require-static-deltas', 'require static deltas');
   return command.action(async (remoteName: string, branches: readonly string[], options: PullCommandOptions) => {
     using repo = openCommandRepo(context, command);
     const [name, refs] = splitRemote(remoteName, branches);
@@ -43,12 +62,10 @@ export function pullCommand(context: OstreeContext): Command {
         commitMetadataOnly: options.commitMetadataOnly === true,
         timestampCheck: options.timestampCheck === true,
         disableBindings: options.disableVerifyBindings === true,
+        staticDeltas: deltaUse(options),
       },
       context.job,
     );
-    const { fetchedMetadata, fetchedContent, transferredBytes } = result;
-    context.write(
-      `${fetchedMetadata} metadata, ${fetchedContent} content objects fetched; ${formatSize(transferredBytes)} transferred\n`,
-    );
+    context.write(`${formatFetched(result)}; ${formatSize(result.transferredBytes)} transferred\n`);
   });
 }

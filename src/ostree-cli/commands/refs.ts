@@ -55,7 +55,9 @@ function createRef(repo: Repo, names: readonly string[], { create: to = '', forc
     throw new AtomicError('InvalidArgument', 'You must specify only 1 existing ref when creating a new ref');
   }
   const checksum = alias === true ? undefined : requireCommit(repo, from);
-  if (force !== true && listRefs(repo, to).has(to)) {
+  // An alias may be turned to another ref without more ado, as in the original.
+  const mayReplace = force === true || (alias === true && listAliases(repo, undefined).has(to));
+  if (!mayReplace && listRefs(repo, to).has(to)) {
     throw new AtomicError('InvalidArgument', `--create specified but ref ${to} already exists`, {
       hint: 'Pass --force to move it.',
     });

@@ -22,6 +22,7 @@ const titles: ReadonlyMap<string, string> = new Map([
   ['ostree.summary.expires', 'Expires'],
   ['ostree.summary.tombstone-commits', 'Has Tombstone Commits'],
   ['ostree.summary.collection-id', 'Collection ID'],
+  ['ostree.static-deltas', 'Static Deltas'],
 ]);
 
 const timeKeys = new Set(['ostree.commit.timestamp', 'ostree.summary.last-modified', 'ostree.summary.expires']);
@@ -31,9 +32,9 @@ function formatValue(key: string, { type, value }: Variant): string {
     const text = new Date(Number(swap64(value)) * 1000).toISOString();
     return text.replace(/\.\d+Z$/, '+00');
   }
-  if (!titles.has(key)) return formatVariantText(type, value);
-  if (typeof value === 'string') return value;
-  return typeof value === 'boolean' ? (value ? 'Yes' : 'No') : formatVariantText(type, value);
+  if (typeof value === 'string' && titles.has(key)) return value;
+  if (typeof value === 'boolean' && titles.has(key)) return value ? 'Yes' : 'No';
+  return formatVariantText(type, value, { swapNumbers: true, untyped: true });
 }
 
 function formatLine(key: string, value: Variant): string {
