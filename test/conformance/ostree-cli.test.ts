@@ -136,10 +136,10 @@ describe('refs and revisions', () => {
 
 describe('reading commits', () => {
   it.each([
-    expect.hasAssertions();
     [110, 'bare'],
     [111, 'archive'],
   ] as const)('lists random tree %i in a repository of mode %s', async (seed, mode) => {
+    expect.hasAssertions();
     const pair = makeRepoPair({ seed, mode, entries: 120 });
     await compareAll(pair, [
       'ls main',
