@@ -25,9 +25,9 @@ interface Scene {
   /** The key that is trusted. */
   readonly key: string;
   readonly repo: Repo;
-  sign(checksum: Checksum, key?: string): void;
-  signSummary(key?: string): void;
-  pull(options?: Partial<Parameters<typeof pull>[1]>): ReturnType<typeof pull>;
+  readonly sign: (checksum: Checksum, key?: string) => void;
+  readonly signSummary: (key?: string) => void;
+  readonly pull: (options?: Partial<Parameters<typeof pull>[1]>) => ReturnType<typeof pull>;
 }
 
 async function makeScene(
@@ -68,15 +68,14 @@ async function refusal(
 ): Promise<{ code: string; message: string }> {
   const before = [listObjectPaths(scene.repo.path), [...listRefs(scene.repo)]];
   scene.server.log.length = 0;
-  try {
-    await run();
-  } catch (error) {
-    if (!isAtomicError(error)) throw error;
-    expect([listObjectPaths(scene.repo.path), [...listRefs(scene.repo)]]).toEqual(before);
-    expect(scene.server.log.filter(({ path }) => /\.(filez|dirtree|dirmeta)$/.test(path))).toEqual([]);
-    return { code: error.code, message: error.message };
-  }
-  throw new Error('nothing was refused');
+  const error: unknown = await run().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect([listObjectPaths(scene.repo.path), [...listRefs(scene.repo)]]).toEqual(before);
+  expect(scene.server.log.filter(({ path }) => /\.(filez|dirtree|dirmeta)$/.test(path))).toEqual([]);
+  if (!isAtomicError(error)) throw new Error('nothing was refused by name', { cause: error });
+  return { code: error.code, message: error.message };
 }
 
 describe('a commit of a remote that demands signatures', () => {
