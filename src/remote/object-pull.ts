@@ -8,6 +8,7 @@ import { maxBufferedBytes, maxReportsPerSecond, maxRequestsInFlight, smallBodyBy
 import { PullProgress } from './pull-progress.ts';
 import type { RemoteSource } from './remote-source.ts';
 import { TreeWalk, type Wanted, type WantedTree } from './tree-walk.ts';
+import { Turns } from './turns.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /**
@@ -25,6 +26,8 @@ export class ObjectPull implements ObjectBringer {
   readonly #job: Job;
   #delta: { readonly place: DeltaPlace; readonly open: OpenDelta } | undefined;
   #fetchedDeltaParts = 0;
+  /** Of metadata too large for a small body: decoded, one object may take half a gigabyte. */
+  readonly #largeTurns = new Turns();
 
   constructor(source: RemoteSource, staging: Staging, job: Job) {
     this.#source = source;
@@ -137,27 +140,31 @@ export class ObjectPull implements ObjectBringer {
   /** Scans before staging: a dirtree that cannot be read never gets in. */
   async #bringTree(item: WantedTree): Promise<void> {
     const here = this.#walk.readHere('dirtree', item.checksum);
-    const bytes = here ?? (await this.#fetchMetadata('dirtree', item.checksum));
+    if (here === undefined) await this.#withFetched('dirtree', item.checksum, (bytes) => this.#scan(item, bytes));
+    else await this.#scan(item, here);
+    this.progress.requestedMetadata -= here === undefined ? 0 : 1;
+    this.progress.fetchedMetadata += here === undefined ? 1 : 0;
+  }
+
+  /** Looks into a directory; what is none is the remote's error. */
+  async #scan(item: WantedTree, bytes: Uint8Array): Promise<void> {
     try {
       await this.#walk.scan(item, bytes);
     } catch (error) {
       if (!isAtomicError(error, 'InvalidFormat')) throw error;
       throw this.#source.invalid('dirtree', item.checksum, error);
     }
-    if (here === undefined) this.#staging.writeMetadata('dirtree', bytes);
-    this.progress.requestedMetadata -= here === undefined ? 0 : 1;
-    this.progress.fetchedMetadata += here === undefined ? 1 : 0;
   }
 
   /** Fetches a dirmeta and stages it if it is one. */
   async #bringMeta(checksum: Checksum): Promise<void> {
-    const bytes = await this.#fetchMetadata('dirmeta', checksum);
-    try {
-      decodeDirMeta(bytes);
-    } catch (error) {
-      throw this.#source.invalid('dirmeta', checksum, error);
-    }
-    this.#staging.writeMetadata('dirmeta', bytes);
+    await this.#withFetched('dirmeta', checksum, (bytes) => {
+      try {
+        decodeDirMeta(bytes);
+      } catch (error) {
+        throw this.#source.invalid('dirmeta', checksum, error);
+      }
+    });
     this.progress.fetchedMetadata += 1;
   }
 
@@ -169,11 +176,24 @@ export class ObjectPull implements ObjectBringer {
     this.#store.add(checksum, file);
   }
 
-  /** A tree object that the commit needs; absent is an error of the remote. */
-  async #fetchMetadata(type: 'dirtree' | 'dirmeta', checksum: Checksum): Promise<Uint8Array> {
-    const bytes = await this.#source.fetchMetadata(type, checksum, { spoolDir: this.#staging.dir });
-    if (bytes === undefined) throw this.#source.missing(type, checksum);
-    return bytes;
+  /** Fetches a tree object that the commit needs and stages it after `use`; absent is an error of the remote. */
+  async #withFetched(
+    type: 'dirtree' | 'dirmeta',
+    checksum: Checksum,
+    use: (bytes: Uint8Array) => Promise<void> | void,
+  ): Promise<void> {
+    const turn = { end: (): void => undefined };
+    const beforeLarge = async (): Promise<void> => {
+      turn.end = await this.#largeTurns.take();
+    };
+    try {
+      const bytes = await this.#source.fetchMetadata(type, checksum, { spoolDir: this.#staging.dir, beforeLarge });
+      if (bytes === undefined) throw this.#source.missing(type, checksum);
+      await use(bytes);
+      this.#staging.writeMetadata(type, bytes);
+    } finally {
+      turn.end();
+    }
   }
 
   /** Files were stored: their memory is free, so more may be fetched. */

@@ -105,16 +105,23 @@ export class RemoteSource implements AsyncDisposable {
 
   /**
    * The bytes of a commit, dirtree or dirmeta, proven to have that checksum; undefined if the server lacks it.
-   * `CorruptObject` if they have another one. Large ones arrive through a file below `spoolDir`.
+   * `CorruptObject` if they have another one. Large ones arrive through a file below `spoolDir`, and are read into memory
+   * when `beforeLarge` has resolved.
    */
   async fetchMetadata(
     type: MetadataType,
     checksum: Checksum,
-    limits: { readonly maxBytes?: number | undefined; readonly maxReason?: string; readonly spoolDir: Dir },
+    limits: {
+      readonly maxBytes?: number | undefined;
+      readonly maxReason?: string;
+      readonly spoolDir: Dir;
+      readonly beforeLarge?: () => Promise<void>;
+    },
   ): Promise<Uint8Array | undefined> {
     const url = this.#objectUrl(type, checksum);
     const body = await this.#transport.fetch(url, { ...limits, maxBytes: limits.maxBytes ?? maxMetadataObjectBytes });
     if (body === undefined) return undefined;
+    if (body.kind === 'file') await limits.beforeLarge?.();
     const bytes = bytesOf(body);
     const actual = metadataChecksum(bytes);
     if (actual !== checksum) throw corruptObject(url, `${type} ${checksum}`, actual);
