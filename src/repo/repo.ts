@@ -121,6 +121,8 @@ function openRepoDir(path: string): Dir {
   try {
     return Dir.open(path);
   } catch (cause) {
+    // Without the addon nothing can be opened; that is what has to be told.
+    if (isAtomicError(cause, 'NativeMissing')) throw cause;
     throw notARepo(path, 'the directory cannot be opened', cause);
   }
 }

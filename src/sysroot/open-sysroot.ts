@@ -1,4 +1,4 @@
-import { AtomicError, type Job } from '../base/index.ts';
+import { AtomicError, isAtomicError, type Job } from '../base/index.ts';
 import { isStaterootName } from '../format/index.ts';
 import { Dir, lockFile, sys } from '../platform/index.ts';
 import { initRepo, openRepo, type Repo } from '../repo/index.ts';
@@ -116,6 +116,8 @@ function openDirectory(path: string): Dir {
   try {
     return Dir.open(path);
   } catch (error) {
+    // Without the addon nothing can be opened; that is what has to be told.
+    if (isAtomicError(error, 'NativeMissing')) throw error;
     throw notASysroot(path, error);
   }
 }
