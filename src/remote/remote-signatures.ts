@@ -1,7 +1,7 @@
 import { AtomicError, type Checksum } from '../base/index.ts';
 import { decodeVariant, type VariantDict } from '../format/index.ts';
 import { systemClock } from '../platform/index.ts';
-import type { Repo } from '../repo/index.ts';
+import { loadCommitMeta, loadMetadata, type Repo } from '../repo/index.ts';
 import {
   defaultGlobalKeyringDir,
   defaultRawKeyDirs,
@@ -12,6 +12,8 @@ import {
   type RawEngine,
   requireSignatures,
   type SignatureDemand,
+  signaturesIn,
+  verifyGpg,
 } from '../signature/index.ts';
 import { keyringName, type RemoteConfig } from './remote-config.ts';
 import { demandedOfCommits, demandedOfSummary, type DemandedKinds, isDemand } from './remote-policy.ts';
@@ -77,29 +79,44 @@ export class RemoteSignatures {
 
   #demand({ gpg, engines }: DemandedKinds): SignatureDemand {
     return {
-      ...(gpg ? { gpg: (this.#keyring ??= this.#loadKeyring()) } : {}),
+      ...(gpg ? { gpg: (this.#keyring ??= remoteKeyring(this.#repo, this.#remote, this.#system)) } : {}),
       ...(engines.length === 0 ? {} : { raw: new Map(engines.map((engine) => [engine, this.#loadKeys(engine)])) }),
     };
-  }
-
-  #loadKeyring(): Keyring {
-    const { name, source, trust } = this.#remote;
-    const file = keyringName(name);
-    const besideSource = source.includes('/') ? [`${source.slice(0, source.lastIndexOf('/'))}/${file}`] : [];
-    const ofRepos: string[] = [];
-    for (let repo: Repo | undefined = this.#repo; repo !== undefined; repo = repo.parent)
-      ofRepos.push(`${repo.path}/${file}`);
-    return loadKeyring({
-      rings: [...new Set([...ofRepos, ...besideSource])],
-      keyPaths: trust.gpgKeyPaths,
-      globalDir: this.#system.keyringDir ?? defaultGlobalKeyringDir,
-    });
   }
 
   #loadKeys(engine: RawEngine) {
     const { key, file } = this.#remote.trust[engine];
     return loadRawKeys(engine, { inlineKey: key, file, baseDirs: this.#system.keyDirs ?? defaultRawKeyDirs });
   }
+}
+
+/** The OpenPGP keys that may sign for a remote; those of the whole system without one. */
+function remoteKeyring(repo: Repo, remote: RemoteConfig | undefined, system: SystemTrust): Keyring {
+  const globalDir = system.keyringDir ?? defaultGlobalKeyringDir;
+  if (remote === undefined) return loadKeyring({ rings: [], keyPaths: [], globalDir });
+  const file = keyringName(remote.name);
+  const { source, trust } = remote;
+  // A remote of the host's remotes.d may have its ring beside its settings.
+  const besideSource = source.includes('/') ? [`${source.slice(0, source.lastIndexOf('/'))}/${file}`] : [];
+  const ofRepos: string[] = [];
+  for (let place: Repo | undefined = repo; place !== undefined; place = place.parent)
+    ofRepos.push(`${place.path}/${file}`);
+  return loadKeyring({ rings: [...new Set([...ofRepos, ...besideSource])], keyPaths: trust.gpgKeyPaths, globalDir });
+}
+
+/** What the OpenPGP signatures of a commit that is here are worth by the keys of a remote; refuses nothing. */
+export async function judgeCommit(
+  repo: Repo,
+  commit: { readonly checksum: Checksum; readonly remote: RemoteConfig | undefined },
+  system: SystemTrust = {},
+): Promise<readonly GpgSignature[]> {
+  const signatures = signaturesIn(loadCommitMeta(repo, commit.checksum), 'gpg');
+  if (signatures.length === 0) return [];
+  const keyring = remoteKeyring(repo, commit.remote, system);
+  return await verifyGpg(loadMetadata(repo, 'commit', commit.checksum), signatures, {
+    keyring,
+    now: systemClock.now(),
+  });
 }
 
 /** The refusal of a remote whose summary, or its signature, is not there at all. */

@@ -5,6 +5,7 @@ import {
   encodeDirMeta,
   encodeDirTree,
   isRefName,
+  maxMetadataObjectBytes,
   variant,
   type Variant,
   type VariantDict,
@@ -12,8 +13,7 @@ import {
 import { Dir, ingestTree, systemClock, type TreeListing } from '../platform/index.ts';
 import { freeSpaceBudget, noSpace } from './free-space.ts';
 import { createBreather } from './breather.ts';
-import { loadCommit } from './objects.ts';
-import { hasObject, metadataChecksum } from './objects.ts';
+import { hasObject, loadCommit, loadMetadata, metadataChecksum, objectPathIn } from './objects.ts';
 import { isPartial } from './partial.ts';
 import { readRef } from './refs.ts';
 import type { Repo } from './repo.ts';
@@ -46,6 +46,8 @@ export interface CommitDirectoryOptions extends CommitDescription {
   readonly skipXattrs?: boolean;
   /** Makes no commit and moves no ref when the parent's tree is the same. */
   readonly skipIfUnchanged?: boolean;
+  /** Makes the detached metadata (signatures) from the bytes of the new commit; it appears together with the commit. */
+  readonly detach?: (commit: Uint8Array) => Promise<Uint8Array>;
 }
 
 /** The new commit (the parent where `skipIfUnchanged` found nothing new) and what it took. */
@@ -72,12 +74,21 @@ export async function commitDirectory(repo: Repo, options: CommitDirectoryOption
       return { checksum: parent, stats: listing.stats };
     }
     const checksum = writeCommit(staging, root, options);
+    if (options.detach !== undefined) {
+      staging.writeCommitMeta(checksum, await options.detach(commitBytes(staging, checksum)));
+    }
     await staging.publish(options.branch === undefined ? undefined : new Map([[options.branch, checksum]]));
     return { checksum, stats: listing.stats };
   } catch (error) {
     await staging.abort();
     throw error;
   }
+}
+
+/** The bytes of a commit that was just staged, or that the repo had already. */
+function commitBytes({ dir, repo }: Staging, checksum: Checksum): Uint8Array {
+  const staged = dir.readFile(objectPathIn(repo, checksum, 'commit'), maxMetadataObjectBytes);
+  return staged ?? loadMetadata(repo, 'commit', checksum);
 }
 
 async function ingest(staging: Staging, options: CommitDirectoryOptions, job: Job): Promise<TreeListing> {

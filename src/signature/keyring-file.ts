@@ -1,4 +1,5 @@
 import { AtomicError } from '../base/index.ts';
+import { armouredBlocks } from './armour.ts';
 import { maxKeys } from './limits.ts';
 
 /** OpenPGP packet tags that matter for cutting a ring into keys (RFC 9580, section 5). */
@@ -19,7 +20,11 @@ export function splitKeyring(bytes: Uint8Array): readonly Uint8Array[] {
 function rawRings(bytes: Uint8Array): readonly Uint8Array[] {
   if (isKeybox(bytes)) return keyboxBlobs(bytes);
   // A binary packet has its top bit set; armour is text.
-  return ((bytes[0] ?? 0) & 0x80) === 0 ? armouredBlocks(bytes) : [bytes];
+  return ((bytes[0] ?? 0) & 0x80) === 0 ? armouredBlocks(latin1(bytes), 'PUBLIC KEY BLOCK') : [bytes];
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
 /** A keybox begins with a header blob that carries this mark at its eighth byte. */
@@ -41,19 +46,6 @@ function keyboxBlobs(bytes: Uint8Array): readonly Uint8Array[] {
     at += blobBytes;
   }
   return blocks;
-}
-
-const armourPattern = /-----BEGIN PGP PUBLIC KEY BLOCK-----([\s\S]*?)-----END PGP PUBLIC KEY BLOCK-----/g;
-
-/** The content of each armoured block: what stands between the blank line and the checksum line, in base64. */
-function armouredBlocks(bytes: Uint8Array): readonly Uint8Array[] {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-  return [...text.matchAll(armourPattern)].map(([, body = '']) => {
-    const lines = body.split('\n').map((line) => line.trim());
-    const blank = lines.indexOf('', 1);
-    const data = lines.slice(blank < 0 ? 1 : blank + 1).filter((line) => !line.startsWith('='));
-    return new Uint8Array(Buffer.from(data.join(''), 'base64'));
-  });
 }
 
 /** Cuts a binary ring before every public key; a packet that does not fit ends the walk. */

@@ -3,13 +3,15 @@ import { AtomicError } from '../../base/index.ts';
 import { variant, type Variant } from '../../format/index.ts';
 import { Dir, isSystemError } from '../../platform/index.ts';
 import { commitDirectory, resolveRev, loadCommit, type CommitDirectoryOptions, type Repo } from '../../repo/index.ts';
+import { encodeDetached } from '../../signature/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { parseTimestamp } from '../parse-timestamp.ts';
 import { collect, openCommandRepo, repoCommand } from '../repo-command.ts';
 import { requireCommit } from '../require-commit.ts';
+import { addSignatures, type SigningOptions, withSigningOptions, wantsSignatures } from '../signing.ts';
 import { parseBoolean, withoutFsync } from '../with-fsync.ts';
 
-interface CommitCommandOptions {
+interface CommitCommandOptions extends SigningOptions {
   readonly branch?: string;
   readonly orphan?: boolean;
   readonly subject?: string;
@@ -157,7 +159,7 @@ function describeCommit(
 
 /** `ostree commit`: commits a directory and prints the new commit's checksum alone. */
 export function commitCommand(context: OstreeContext): Command {
-  const command = repoCommand('commit', 'Commit a new revision')
+  const command = withSigningOptions(repoCommand('commit', 'Commit a new revision'))
     .argument('[path]', 'directory to commit (default: the current one)')
     .option('-b, --branch <branch>', 'branch')
     .option('--orphan', 'create a commit without writing a ref')
@@ -184,7 +186,11 @@ export function commitCommand(context: OstreeContext): Command {
     requireDirectory(source);
     using opened = openCommandRepo(context, command);
     const repo = options.fsync && options.disableFsync !== true ? opened : withoutFsync(opened);
-    const result = await commitDirectory(repo, { source, ...describeCommit(repo, context, options) }, context.job);
+    const description = { source, ...describeCommit(repo, context, options) };
+    const detach = async (bytes: Uint8Array): Promise<Uint8Array> =>
+      encodeDetached(await addSignatures(bytes, undefined, options));
+    const signed = wantsSignatures(options) ? { ...description, detach } : description;
+    const result = await commitDirectory(repo, signed, context.job);
     context.write(`${result.checksum}\n`);
   });
 }

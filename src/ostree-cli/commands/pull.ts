@@ -5,6 +5,7 @@ import type { OstreeContext } from '../context.ts';
 import { formatSize } from '../format-size.ts';
 import { parseDepth } from '../parse-depth.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
+import { systemTrustOf } from '../signing.ts';
 
 interface PullCommandOptions {
   readonly mirror?: boolean;
@@ -63,6 +64,7 @@ export function pullCommand(context: OstreeContext): Command {
         timestampCheck: options.timestampCheck === true,
         disableBindings: options.disableVerifyBindings === true,
         staticDeltas: deltaUse(options),
+        systemTrust: systemTrustOf(context),
       },
       context.job,
     );

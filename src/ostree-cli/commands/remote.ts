@@ -2,12 +2,16 @@ import { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
 import { addRemote, deleteRemote, listRemoteRefs, loadRemotes, requireRemote } from '../../remote/index.ts';
 import type { OstreeContext } from '../context.ts';
+import { readGivenFile } from '../read-given-file.ts';
 import { collect, openCommandRepo, repoCommand } from '../repo-command.ts';
+import { systemTrustOf } from '../signing.ts';
+import { gpgImportCommand, gpgListKeysCommand, importKeys } from './remote-keys.ts';
 
 interface AddOptions {
   readonly set?: readonly string[];
   readonly gpgVerify: boolean;
   readonly signVerify: boolean;
+  readonly gpgImport?: string;
   readonly ifNotExists?: boolean;
   readonly force?: boolean;
   readonly contenturl?: string;
@@ -38,11 +42,12 @@ function addCommand(context: OstreeContext): Command {
     .option('--set <key=value>', 'set a configuration option of the remote', collect)
     .option('--no-gpg-verify', 'disable GPG verification')
     .option('--no-sign-verify', 'disable signature verification')
+    .option('--gpg-import <file>', 'import GPG key from FILE')
     .option('--if-not-exists', 'do nothing if the remote exists')
     .option('--force', 'replace the remote if it exists')
     .option('--contenturl <url>', 'fetch content from this URL')
     .option('--collection-id <id>', 'globally unique id of the collection of refs');
-  return command.action((name: string, url: string, branches: readonly string[], options: AddOptions) => {
+  return command.action(async (name: string, url: string, branches: readonly string[], options: AddOptions) => {
     using repo = openCommandRepo(context, command);
     if (url.startsWith('metalink=')) {
       throw new AtomicError('NotSupported', 'Remotes with a metalink are not built yet', {
@@ -53,7 +58,9 @@ function addCommand(context: OstreeContext): Command {
       if (options.ifNotExists === true) return;
       if (options.force === true) deleteRemote(repo, name);
     }
+    const ring = options.gpgImport === undefined ? undefined : readGivenFile(options.gpgImport);
     addRemote(repo, { name, url, settings: settingsOf(options, branches) });
+    if (ring !== undefined) await importKeys(repo, { remote: name, sources: [ring], only: [] }, context);
   });
 }
 
@@ -95,7 +102,11 @@ function refsCommand(context: OstreeContext): Command {
   const command = repoCommand('refs', 'List remote refs').argument('<name>');
   return command.action(async (name: string) => {
     using repo = openCommandRepo(context, command);
-    const refs = await listRemoteRefs(repo, { remote: requireRemote(repo, name) }, context.job);
+    const refs = await listRemoteRefs(
+      repo,
+      { remote: requireRemote(repo, name), systemTrust: systemTrustOf(context) },
+      context.job,
+    );
     for (const ref of refs.keys()) context.write(`${name}:${ref}\n`);
   });
 }
@@ -105,7 +116,15 @@ export function remoteCommand(context: OstreeContext): Command {
   const command = new Command('remote')
     .description('Remote commands that may involve internet access')
     .option('--repo <path>', 'path to the repository (defaults to the current directory or /sysroot/ostree/repo)');
-  for (const create of [addCommand, deleteCommand, listCommand, showUrlCommand, refsCommand]) {
+  for (const create of [
+    addCommand,
+    deleteCommand,
+    listCommand,
+    showUrlCommand,
+    refsCommand,
+    gpgImportCommand,
+    gpgListKeysCommand,
+  ]) {
     command.addCommand(create(context));
   }
   return command;

@@ -2,15 +2,19 @@ import type { Command } from 'commander';
 import { AtomicError, isChecksum, type Checksum } from '../../base/index.ts';
 import { formatVariantText, type VariantDict, type Xattr } from '../../format/index.ts';
 import { hasObject, loadCommit, loadCommitMeta, loadFile, type Repo } from '../../repo/index.ts';
+import { judgeCommit, loadRemotes, type SystemTrust } from '../../remote/index.ts';
+import { describeGpgSignature } from '../../signature/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
 import { requireCommit } from '../require-commit.ts';
+import { systemTrustOf } from '../signing.ts';
 import { formatCommit, formatRawCommit } from './log.ts';
 
 interface ShowOptions {
   readonly printMetadataKey?: string;
   readonly printDetachedMetadataKey?: string;
   readonly raw?: boolean;
+  readonly gpgVerifyRemote?: string;
 }
 
 /** Extended attributes as GVariant text, the form scripts parse. */
@@ -62,15 +66,40 @@ function describe(repo: Repo, rev: string, options: ShowOptions): string {
   return printValue(detached, detachedKey);
 }
 
+/** The OpenPGP signatures of a commit and what they are worth, by the keys of the remote that the revision names. */
+async function describeSignatures(
+  repo: Repo,
+  shown: { readonly rev: string; readonly remote: string | undefined },
+  system: SystemTrust,
+): Promise<string> {
+  const { rev } = shown;
+  const name = shown.remote ?? (rev.includes(':') ? rev.slice(0, rev.indexOf(':')) : undefined);
+  const remote = name === undefined ? undefined : loadRemotes(repo).get(name);
+  const found = await judgeCommit(repo, { checksum: requireCommit(repo, rev), remote }, system);
+  if (found.length === 0) return '';
+  const blocks = found.map(
+    (one) =>
+      `\n${describeGpgSignature(one)
+        .map((line) => `  ${line}\n`)
+        .join('')}`,
+  );
+  return `Found ${found.length} signature${found.length === 1 ? '' : 's'}:\n${blocks.join('')}`;
+}
+
 /** `ostree show`: prints one commit, one metadata value of it, or what is known about another object. */
 export function showCommand(context: OstreeContext): Command {
   const command = repoCommand('show', 'Output a metadata object')
     .argument('<object>', 'a revision, or the checksum of any object')
     .option('--print-metadata-key <key>', 'print the value of a commit metadata key')
     .option('--print-detached-metadata-key <key>', 'print the value of a detached metadata key')
+    .option('--gpg-verify-remote <name>', 'use the keys of this remote to verify signatures')
     .option('--raw', 'show raw variant data');
-  return command.action((rev: string, options: ShowOptions) => {
+  return command.action(async (rev: string, options: ShowOptions) => {
     using repo = openCommandRepo(context, command);
     context.write(describe(repo, rev, options));
+    const isValue = options.printMetadataKey !== undefined || options.printDetachedMetadataKey !== undefined;
+    if (!isValue && describeOther(repo, rev) === undefined) {
+      context.write(await describeSignatures(repo, { rev, remote: options.gpgVerifyRemote }, systemTrustOf(context)));
+    }
   });
 }

@@ -1,11 +1,21 @@
 import type { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
-import { decodeVariant, encodeSummary, formatVariantText, swap64, type Variant } from '../../format/index.ts';
-import { readSummary, writeSummary } from '../../repo/index.ts';
+import {
+  decodeVariant,
+  encodeSummary,
+  formatVariantText,
+  swap64,
+  type Variant,
+  maxMetadataObjectBytes,
+} from '../../format/index.ts';
+import { writeFileDurably } from '../../platform/index.ts';
+import { readSummary, type Repo, writeSummary } from '../../repo/index.ts';
+import { encodeDetached } from '../../signature/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
+import { addSignatures, type SigningOptions, withSigningOptions, wantsSignatures } from '../signing.ts';
 
-interface SummaryOptions {
+interface SummaryOptions extends SigningOptions {
   readonly update?: boolean;
   readonly view?: boolean;
   readonly raw?: boolean;
@@ -53,9 +63,17 @@ function formatSummary(summary: Summary): string {
   return [...refs, ...[...summary.metadata].map(([key, value]) => formatLine(key, value))].join('');
 }
 
+/** Signs the summary that was just written; durable on return. */
+async function signSummary(repo: Repo, options: SigningOptions): Promise<void> {
+  const bytes = repo.dir.readFile('summary', maxMetadataObjectBytes);
+  if (bytes === undefined) throw new AtomicError('NotFound', 'The repository has no summary');
+  const detached = await addSignatures(bytes, undefined, options);
+  writeFileDurably(repo.dir, 'summary.sig', encodeDetached(detached), 0o644);
+}
+
 /** `ostree summary`: writes the summary that remotes read first, or shows it. */
 export function summaryCommand(context: OstreeContext): Command {
-  const command = repoCommand('summary', 'Manage summary metadata')
+  const command = withSigningOptions(repoCommand('summary', 'Manage summary metadata'))
     .option('-u, --update', 'update the summary')
     .option('-v, --view', 'view the local summary file')
     .option('--raw', 'view the summary file as GVariant text');
@@ -63,6 +81,7 @@ export function summaryCommand(context: OstreeContext): Command {
     using repo = openCommandRepo(context, command);
     if (options.update === true) {
       await writeSummary(repo, context.job);
+      if (wantsSignatures(options)) await signSummary(repo, options);
       return;
     }
     if (options.view !== true && options.raw !== true) {
