@@ -26,6 +26,7 @@ import { IdleExit } from './idle-exit.ts';
 import { LazyHistory } from './lazy-history.ts';
 import { invokeOs } from './os-methods.ts';
 import { PublishedObjects } from './published-objects.ts';
+import { SignatureBook } from './signature-book.ts';
 import { TransactionDesk } from './transaction-desk.ts';
 
 /** How often the agent looks for changes made by others while a client is registered. */
@@ -46,6 +47,7 @@ export class AgentCore {
   readonly #idle: IdleExit;
   readonly #history: LazyHistory;
   readonly #end: { resolve: () => void };
+  readonly #signatures = new SignatureBook();
   #front: Front | undefined;
   #config: DaemonConfig;
   #model: HostModel;
@@ -60,7 +62,7 @@ export class AgentCore {
     });
     this.#end = end;
     this.#config = loadDaemonConfig(options.configRoot ?? '/');
-    this.#model = readHostModel(options.host);
+    this.#model = readHostModel(options.host, this.#signatures);
     this.#history = new LazyHistory(options.host);
     this.#tree = new ObjectTree({
       managerPath: basePath,
@@ -83,6 +85,7 @@ export class AgentCore {
 
   /** Publishes everything, then lets clients in; returns what they connect to. */
   async open(): Promise<string> {
+    await this.#learnSignatures();
     this.#publish();
     this.#front = await openFront(this.#options.listen, this.#tree);
     void this.#front.closed.then(async () => await this.stop());
@@ -136,6 +139,7 @@ export class AgentCore {
   async #completeTransaction(): Promise<void> {
     try {
       this.#readModel();
+      await this.#learnSignatures();
     } finally {
       this.#onChange();
       await this.#front?.settle();
@@ -160,11 +164,23 @@ export class AgentCore {
   #reload(): void {
     this.#readModel();
     this.#publish();
+    void this.#learnSignatures();
+  }
+
+  /** Judges signatures seen for the first time and shows what came out. */
+  async #learnSignatures(): Promise<void> {
+    if (!(await this.#signatures.learn(`${this.#options.host.sysrootPath}/ostree/repo`))) return;
+    try {
+      this.#readModel();
+      this.#publish();
+    } catch (error) {
+      this.#log(`Could not read the sysroot: ${messageOf(error)}`);
+    }
   }
 
   #readModel(): void {
     const known = new Set(this.#model.notes);
-    this.#model = readHostModel(this.#options.host);
+    this.#model = readHostModel(this.#options.host, this.#signatures);
     for (const note of this.#model.notes) if (!known.has(note)) this.#log(note);
   }
 

@@ -4,6 +4,7 @@ import { Dir } from '../platform/index.ts';
 import { loadRemotes, type RemoteConfig } from '../remote/index.ts';
 import { resolveRev, tryLoadCommit, type Repo } from '../repo/index.ts';
 import type { Deployment, Sysroot } from '../sysroot/index.ts';
+import type { SignatureBook } from './signature-book.ts';
 
 /** Commit metadata that is large and that no client of the dictionary reads. */
 const heavyMetadata: ReadonlySet<string> = new Set([
@@ -25,14 +26,16 @@ const maxMetadataValueBytes = 64 * 1024;
 export interface DescribeContext {
   readonly sysroot: Sysroot;
   readonly remotes: ReadonlyMap<string, RemoteConfig>;
+  readonly signatures: SignatureBook;
 }
 
 /** Reads what the dictionaries need once per reading; remotes that cannot be read are as if there were none. */
-export function describeContext(sysroot: Sysroot): DescribeContext {
+export function describeContext(sysroot: Sysroot, signatures: SignatureBook): DescribeContext {
   try {
-    return { sysroot, remotes: loadRemotes(sysroot.repo, { remotesDir: `${sysroot.path}/etc/ostree/remotes.d` }) };
+    const remotes = loadRemotes(sysroot.repo, { remotesDir: `${sysroot.path}/etc/ostree/remotes.d` });
+    return { sysroot, remotes, signatures };
   } catch {
-    return { sysroot, remotes: new Map() };
+    return { sysroot, remotes: new Map(), signatures };
   }
 }
 
@@ -53,7 +56,7 @@ export function describeDeployment(context: DescribeContext, one: Deployment): W
     pinned: flag(one.pinned),
     unlocked: text(one.origin.unlocked ?? (isUnlocked(context.sysroot, one) ? 'development' : 'none')),
     ...describeCommit(commit),
-    ...describeOrigin(context, one.origin),
+    ...describeOrigin(context, one),
     ...describePending(repo, one),
     'finalization-locked': one.staged && one.locked ? flag(true) : undefined,
     'base-commit-meta': wireVariant('a{sv}', publishedMetadata(commit?.metadata)),
@@ -81,8 +84,11 @@ export function describeCommit(commit: Commit | undefined): Record<string, WireV
   };
 }
 
-/** Keys that tell where a deployment comes from: `origin`, `gpg-enabled` or `remote-error`, and the custom origin. */
-export function describeOrigin(context: DescribeContext, origin: Origin): Record<string, WireVariant | undefined> {
+/** Keys that tell where a deployment comes from: `origin`, `gpg-enabled` and `signatures` or `remote-error`, the custom origin. */
+export function describeOrigin(
+  context: DescribeContext,
+  { origin, checksum }: Pick<Deployment, 'origin' | 'checksum'>,
+): Record<string, WireVariant | undefined> {
   const { refspec } = origin;
   const container = origin.keyfile.get('origin', 'container-image-reference');
   if (container !== undefined) return { 'container-image-reference': text(container) };
@@ -92,6 +98,7 @@ export function describeOrigin(context: DescribeContext, origin: Origin): Record
   return {
     origin: optionalText(refspec),
     'gpg-enabled': remote === undefined ? undefined : flag(remote.gpgVerify),
+    signatures: remote?.gpgVerify === true ? context.signatures.look({ checksum, remote }) : undefined,
     'remote-error': name === undefined || remote !== undefined ? undefined : text(`Remote "${name}" not found`),
     'custom-origin': custom === undefined ? undefined : wireVariant('(ss)', [custom, origin.customDescription ?? '']),
   };

@@ -4,6 +4,7 @@ import { loadDeployments, openSysroot, type Deployment } from '../sysroot/index.
 import type { Host } from '../transactions/index.ts';
 import { readCachedUpdate } from './cached-update.ts';
 import { describeContext, describeDeployment } from './deployment-dict.ts';
+import type { SignatureBook } from './signature-book.ts';
 
 /** One stateroot as the bus shows it. */
 export interface StaterootModel {
@@ -34,14 +35,14 @@ const empty: WireDict = new Map();
 const unsettledMs = 100;
 
 /** Reads the sysroot. Errors are those of opening it. */
-export function readHostModel(host: Host): HostModel {
+export function readHostModel(host: Host, signatures: SignatureBook): HostModel {
   const seen = readStamp(host);
   // A stamp that no file will ever have: what was read so soon after a change is read again.
   const ageMs = host.clock.now().getTime() - Number(seen) / 1e6;
   const stamp = Math.abs(ageMs) < unsettledMs ? 'unsettled' : seen;
   using sysroot = openSysroot(host.sysrootPath, host.boot);
   const { deployments, booted, notes } = loadDeployments(sysroot);
-  const context = describeContext(sysroot);
+  const context = describeContext(sysroot, signatures);
   const dicts = deployments.map((one) => describeDeployment(context, one));
   const names = [...new Set(deployments.map((one) => one.stateroot))];
   const stateroots = names.map((name) => describeStateroot(name, { host, deployments, dicts }));

@@ -26,6 +26,12 @@ export {
   type RemoteTrustKeys,
 } from './remote-config.ts';
 export { demandsSignedCommits, requireSupported } from './remote-policy.ts';
-export { judgeCommit, RemoteSignatures, type SystemTrust, type UnprovenCommit } from './remote-signatures.ts';
+export {
+  commitSignatureTuples,
+  judgeCommit,
+  RemoteSignatures,
+  type SystemTrust,
+  type UnprovenCommit,
+} from './remote-signatures.ts';
 export { listRemoteRefs, resolveRemoteRef } from './resolve-ref.ts';
 export { defaultTimings, type TransportTimings } from './transport-timings.ts';

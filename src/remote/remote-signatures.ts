@@ -1,11 +1,12 @@
 import { AtomicError, type Checksum } from '../base/index.ts';
-import { decodeVariant, type VariantDict } from '../format/index.ts';
+import { decodeVariant, type Variant, type VariantDict } from '../format/index.ts';
 import { systemClock } from '../platform/index.ts';
 import { loadCommitMeta, loadMetadata, type Repo } from '../repo/index.ts';
 import {
   defaultGlobalKeyringDir,
   defaultRawKeyDirs,
   type GpgSignature,
+  gpgSignatureTuple,
   type Keyring,
   loadKeyring,
   loadRawKeys,
@@ -117,6 +118,14 @@ export async function judgeCommit(
     keyring,
     now: systemClock.now(),
   });
+}
+
+/** As {@link judgeCommit}, as the tuples that clients of the bus index by position. */
+export async function commitSignatureTuples(
+  repo: Repo,
+  commit: { readonly checksum: Checksum; readonly remote: RemoteConfig | undefined },
+): Promise<readonly Variant[]> {
+  return (await judgeCommit(repo, commit)).map(gpgSignatureTuple);
 }
 
 /** The refusal of a remote whose summary, or its signature, is not there at all. */

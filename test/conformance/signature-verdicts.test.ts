@@ -196,7 +196,7 @@ it('knows a revocation that only one of two copies of a key carries', async () =
 it('tells who signed, when, with what and until when', async () => {
   const home = makeGpgHome();
   const key = home.makeKey('Rita Book <rita@example.com>', { algorithm: 'rsa2048', at: '20300101T000000' });
-  const signature = home.sign(data, [key], { expires: '2d', at: '20300101T000010' });
+  const signature = home.sign(data, [key], { expires: '2d', at: '20300101T000010', digest: 'SHA512' });
   const keyring = loadKeyring({ rings: [writeRing(home.exportKeys())], keyPaths: [], globalDir: '/nonexistent' });
   const now = new Date('2030-01-02T00:00:00Z');
   expect(await verifyGpg(data, [signature], { keyring, now })).toEqual([
