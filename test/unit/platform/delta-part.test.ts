@@ -157,6 +157,9 @@ function samplePart(): Part {
   const pieces = [dirTree, dirMeta, Buffer.from('whole'), Buffer.from(hello, 'hex'), patch, Buffer.from('!')];
   const at = pieces.map((_, index) => pieces.slice(0, index).reduce((sum, { length }) => sum + length, 0));
   const [tree = 0, meta = 0, whole = 0, old = 0, change = 0, mark = 0] = at;
+  const wholes = ['S', dirTree.length, tree, 'S', dirMeta.length, meta, 'S', 1, 1, 5, whole, 'S', 2, 0, 5, whole];
+  const patched = ['r', old, 'o', 0, 0, 7, 'B', change, patch.length, 'c', 'R'];
+  const joined = ['o', 0, 0, 11, 'r', old, 'w', 4, 1, 'R', 'w', 1, mark, 'r', old, 'w', 6, 0, 'c'];
   return {
     payload: {
       modes: [
@@ -166,11 +169,7 @@ function samplePart(): Part {
       ],
       xattrs: [[], attributes],
       data: new Uint8Array(Buffer.concat(pieces)),
-      operations: operations(
-        ...['S', dirTree.length, tree, 'S', dirMeta.length, meta, 'S', 1, 1, 5, whole, 'S', 2, 0, 5, whole],
-        ...['r', old, 'o', 0, 0, 7, 'B', change, patch.length, 'c', 'R'],
-        ...['o', 0, 0, 11, 'r', old, 'w', 4, 1, 'R', 'w', 1, mark, 'r', old, 'w', 6, 0, 'c'],
-      ),
+      operations: operations(...wholes, ...patched, ...joined),
     },
     makes: [
       { type: 'dirtree', checksum: sha256Checksum(dirTree) },
