@@ -11,6 +11,7 @@ import { type FileServer, type Mischief, serveDirectory } from '../support/http-
 import { listObjectPaths } from '../support/make-source.ts';
 import { createRandom, makeRandomTree } from '../support/random-tree.ts';
 import { ostree } from '../support/real-ostree.ts';
+import { ourOstree, tryOurOstree } from '../support/run-ostree.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
 
 const ref = 'os/stable';
@@ -338,5 +339,44 @@ describe('choosing', () => {
       expect(judged(repo.path, `origin:${ref}`)).toBe(judged(source.path, ref));
     }
     expect(askedOf(server, '/delta-indexes/').length).toBe(2);
+  });
+});
+
+describe('ostree static-delta', () => {
+  it('lists and shows what the real one does', async () => {
+    const source = makeSource(['--min-fallback-size=1', '--swap-endianness']);
+    ostree(`--repo=${source.path}`, 'static-delta', 'generate', '--empty', ref);
+    const names = ostree(`--repo=${source.path}`, 'static-delta', 'list');
+    const lines = (text: string): string[] => text.split('\n').toSorted();
+    expect(lines(await ourOstree(`--repo=${source.path}`, 'static-delta', 'list'))).toEqual(lines(names));
+    for (const name of names.trim().split('\n')) {
+      const show = [`--repo=${source.path}`, 'static-delta', 'show', name];
+      expect(await ourOstree(...show)).toBe(ostree(...show));
+    }
+  });
+
+  it('applies the single file that the real one writes', async () => {
+    const source = makeSource([]);
+    const file = join(makeTempDir(), 'delta');
+    ostree(`--repo=${source.path}`, 'static-delta', 'generate', '--inline', `--filename=${file}`, ref);
+    using repo = makeTarget('bare');
+    ostree(`--repo=${repo.path}`, 'pull-local', source.path, source.v1);
+    await ourOstree(`--repo=${repo.path}`, 'static-delta', 'apply-offline', file);
+    ostree(`--repo=${repo.path}`, 'refs', `--create=${ref}`, source.v2);
+    expect(judged(repo.path, ref)).toBe(judged(source.path, ref));
+  });
+
+  it('refuses by name what is not built, and never takes a delta whose signature it was asked to check', async () => {
+    const source = makeSource([]);
+    using repo = makeTarget('bare');
+    const apply = [`--repo=${repo.path}`, 'static-delta', 'apply-offline'];
+    const signed = await tryOurOstree([...apply, '--sign-type=ed25519', source.delta]);
+    expect(signed.stderr).toContain('signature of a static delta is not built yet');
+    ostree(`--repo=${repo.path}`, 'config', 'set', 'core.sign-verify-deltas', 'true');
+    expect((await tryOurOstree([...apply, source.delta])).status).toBe(1);
+    expect((await tryOurOstree([`--repo=${repo.path}`, 'static-delta', 'generate', ref])).stderr).toContain(
+      'not built yet',
+    );
+    expect(listObjectPaths(repo.path)).toEqual([]);
   });
 });

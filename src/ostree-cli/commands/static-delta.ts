@@ -44,7 +44,7 @@ function applyCommand(context: OstreeContext): Command {
 
 /** Whoever asks for a signature to be checked must not get a commit without one. */
 function refuseSignatures(repo: Repo, keys: readonly string[], options: Readonly<Record<string, unknown>>): void {
-  const demanded = repo.config.get('core', 'sign-verify-deltas')?.trim() === 'true';
+  const demanded = repo.config.getBoolean('core', 'sign-verify-deltas') === true;
   const asked = ['signType', 'keysFile', 'keysDir'].some((key) => options[key] !== undefined);
   if (!demanded && !asked && keys.length === 0) return;
   throw new AtomicError('SignatureRequired', 'Checking the signature of a static delta is not built yet', {
