@@ -113,11 +113,16 @@ function requireText(argv: readonly string[]): void {
   });
 }
 
+/** The original takes a value after these flags and does not look at it; scripts write `--gpg-verify=true`. */
+function withoutFlagValue(argument: string): string {
+  return argument.replace(/^(--gpg-verify(?:-summary)?)=.*$/s, '$1');
+}
+
 /** Runs one `ostree` command line; resolves to its exit status. Never throws: every failure is an `error:` line and 1. */
 export async function runOstree(context: OstreeContext): Promise<number> {
   try {
     requireText(context.argv);
-    await createProgram(context).parseAsync([...context.argv], { from: 'user' });
+    await createProgram(context).parseAsync(context.argv.map(withoutFlagValue), { from: 'user' });
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) return report(context, error);

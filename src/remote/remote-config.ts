@@ -196,7 +196,7 @@ function remoteOfGroup(keyfile: Keyfile, group: string, about: { name: string; s
     signVerify: get('sign-verify'),
     signVerifySummary: get('sign-verify-summary'),
     trust: {
-      gpgKeyPaths: keyfile.getList(group, 'gpgkeypath') ?? [],
+      gpgKeyPaths: splitPaths(get('gpgkeypath')),
       ed25519: { key: get('verification-ed25519-key'), file: get('verification-ed25519-file') },
       spki: { key: get('verification-spki-key'), file: get('verification-spki-file') },
     },
@@ -210,6 +210,15 @@ function remoteOfGroup(keyfile: Keyfile, group: string, about: { name: string; s
     unconfiguredState: get('unconfigured-state'),
     unsupported: unsupportedOf(get),
   };
+}
+
+/**
+ * Paths separated by semicolons or, as the original takes them too, commas; one may end the list. A list with both is kept in
+ * one piece, and refused when its keys are needed: the other remotes of the file are not to suffer.
+ */
+function splitPaths(value = ''): readonly string[] {
+  if (value === '') return [];
+  return value.includes(';') && value.includes(',') ? [value] : value.replace(/[;,]$/, '').split(/[;,]/);
 }
 
 /** The keys that a pull will refuse by name. */

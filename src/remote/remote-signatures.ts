@@ -97,6 +97,12 @@ function remoteKeyring(repo: Repo, remote: RemoteConfig | undefined, system: Sys
   if (remote === undefined) return loadKeyring({ rings: [], keyPaths: [], globalDir });
   const file = keyringName(remote.name);
   const { source, trust } = remote;
+  if (trust.gpgKeyPaths.some((path) => /[;,]/.test(path))) {
+    throw new AtomicError('InvalidFormat', 'gpgkeypath: key value list contains more than one separator', {
+      facts: { remote: remote.name, source },
+      hint: `Separate the paths in [remote "${remote.name}"] of ${source} by semicolons.`,
+    });
+  }
   // A remote of the host's remotes.d may have its ring beside its settings.
   const besideSource = source.includes('/') ? [`${source.slice(0, source.lastIndexOf('/'))}/${file}`] : [];
   const ofRepos: string[] = [];

@@ -67,8 +67,8 @@ function verdictLine(signature: GpgSignature): string {
 const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** As the C library writes a date without a locale, in UTC. */
-function dateText(seconds: number): string {
+/** Seconds since 1970 as the C library writes a date without a locale, in UTC: `Tue Sep 10 02:29:42 2013`. */
+export function dateText(seconds: number): string {
   const date = new Date(seconds * 1000);
   const day = `${days[date.getUTCDay()]} ${months[date.getUTCMonth()]} ${String(date.getUTCDate()).padStart(2)}`;
   return `${day} ${date.toISOString().slice(11, 19)} ${date.getUTCFullYear()}`;

@@ -15,13 +15,20 @@ export {
   signaturesIn,
   withSignatures,
 } from './detached.ts';
-export { describeGpgSignature, type GpgSignature, gpgSignatureTuple, gpgSignatureType } from './gpg-signature.ts';
+export {
+  dateText,
+  describeGpgSignature,
+  type GpgSignature,
+  gpgSignatureTuple,
+  gpgSignatureType,
+} from './gpg-signature.ts';
 export { verifyGpg } from './gpg-verify.ts';
 export { defaultGlobalKeyringDir, type Keyring, type KeyringPlaces, loadKeyring } from './keyring.ts';
 export { splitKeyring } from './keyring-file.ts';
-export { type GpgKey, readGpgKeys } from './gpg-keys.ts';
+export { type GpgKey, type GpgKeyFacts, readGpgKeys } from './gpg-keys.ts';
 export { mergeKeyring, type MergedKeyring } from './merge-keyring.ts';
 export { defaultRawKeyDirs, loadRawKeys, parseKeys, type RawKeyPlaces } from './raw-keys.ts';
 export { verifyRaw } from './raw-verify.ts';
 export { findGpgKeys, type GpgSigner, isMadeBy, signWithGpg } from './sign-gpg.ts';
 export { signRaw } from './sign-raw.ts';
+export { webKeyUrls, type WebKeyUrls } from './web-key-urls.ts';

@@ -40,7 +40,7 @@ function filesOfKeyPath(path: string): readonly string[] {
   const files = listFiles(path);
   if (files !== undefined) return files.toSorted(compareBytes);
   if (readFile(path, maxKeyringBytes) !== undefined) return [path];
-  throw new AtomicError('NotFound', `gpgkeypath: ${path} does not exist`, {
+  throw new AtomicError('NotFound', `gpgkeypath: (${path}): No such file or directory`, {
     facts: { path },
     hint: 'Correct gpgkeypath of the remote, or put the keys there.',
   });

@@ -58,6 +58,6 @@ function chosen(offered: readonly GpgKey[], only: readonly string[]): readonly G
 function isNamed({ fingerprint, subkeys, users }: GpgKey, name: string): boolean {
   const digits = name.replace(/^0x/i, '').replace(/!$/, '').toUpperCase();
   const isId = /^[0-9A-F]{8,}$/.test(digits);
-  if (isId && [fingerprint, ...subkeys].some((one) => one.endsWith(digits))) return true;
+  if (isId && [{ fingerprint }, ...subkeys].some((one) => one.fingerprint.endsWith(digits))) return true;
   return users.some((user) => user.toLowerCase().includes(name.toLowerCase()));
 }
