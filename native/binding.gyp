@@ -9,6 +9,7 @@
         "src/checkout_tree.cc",
         "src/copy_tree.cc",
         "src/deflate.cc",
+        "src/durable.cc",
         "src/files.cc",
         "src/freeze.cc",
         "src/hashing.cc",

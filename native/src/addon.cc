@@ -107,6 +107,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_publish(env, exports);
   export_remove(env, exports);
   export_copy_tree(env, exports);
+  export_durable(env, exports);
   export_xz(env, exports);
   export_apply_delta(env, exports);
   return exports;

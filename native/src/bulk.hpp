@@ -188,6 +188,7 @@ void export_import(Napi::Env env, Napi::Object exports);
 void export_publish(Napi::Env env, Napi::Object exports);
 void export_remove(Napi::Env env, Napi::Object exports);
 void export_copy_tree(Napi::Env env, Napi::Object exports);
+void export_durable(Napi::Env env, Napi::Object exports);
 void export_xz(Napi::Env env, Napi::Object exports);
 void export_apply_delta(Napi::Env env, Napi::Object exports);
 

@@ -47,7 +47,7 @@ export function mayRewriteBootedSlot(settled: 'frozen' | 'synced', bootIsMountPo
 async function applySubBootSwap(sysroot: Dir, plan: SubBootSwap, job: Job): Promise<void> {
   await writeBootLinks(sysroot, plan);
   const name = `boot.${plan.bootVersion}`;
-  syncOstree(sysroot);
+  await syncOstree(sysroot);
   job.uncancellable(() => replaceSymlinkDurably(sysroot, `ostree/${name}`, `${name}.${plan.subBootVersion}`));
 }
 
@@ -56,7 +56,7 @@ async function applyFullSwap(sysroot: Dir, plan: FullSwap, options: SwapOptions,
   requireSlotFree(sysroot, plan, options);
   await explainBootErrors('write the boot entries', () => writeLoader(sysroot, plan));
   await writeBootLinks(sysroot, plan);
-  syncOstree(sysroot);
+  await syncOstree(sysroot);
   replaceSymlinkDurably(sysroot, `ostree/${name}`, `${name}.${plan.subBootVersion}`);
   await explainBootErrors('switch the boot configuration', () => {
     prepareSwitch(sysroot, plan.bootVersion);
@@ -120,7 +120,7 @@ function linkTarget(link: BootLink): string {
 }
 
 /** Deployments, links, origins and objects: all on the file system of ostree/. */
-function syncOstree(sysroot: Dir): void {
+async function syncOstree(sysroot: Dir): Promise<void> {
   using ostree = sysroot.openDir('ostree/deploy');
-  syncFilesystem(ostree);
+  await syncFilesystem(ostree);
 }

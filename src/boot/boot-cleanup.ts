@@ -1,5 +1,5 @@
 import type { Job } from '../base/index.ts';
-import { freezeAndThaw, isMountPoint, syncFilesystem, type Dir } from '../platform/index.ts';
+import { freezeAndThaw, isMountPoint, syncFilesystemNow, type Dir } from '../platform/index.ts';
 import { explainBootErrors } from './boot-errors.ts';
 import type { BootSlot, BootState, BootVersion } from './boot-state.ts';
 
@@ -92,7 +92,7 @@ export async function applyBootCleanup(sysroot: Dir, plan: BootCleanupPlan, job:
 export function settleBoot(sysroot: Dir): 'frozen' | 'synced' {
   using boot = sysroot.openDir('boot');
   if (isMountPoint(sysroot, 'boot') && freezeAndThaw(boot) === 'frozen') return 'frozen';
-  syncFilesystem(boot);
+  syncFilesystemNow(boot);
   return 'synced';
 }
 

@@ -1,5 +1,5 @@
 import { checksumFromBytes, type Checksum, type Job } from '../base/index.ts';
-import { flags, hashFiles, hashJoined, sys, syncDir, type Dir } from '../platform/index.ts';
+import { copyFileDurably, hashFiles, hashJoined, sys, syncDir, type Dir, type DurableCopy } from '../platform/index.ts';
 import { bootFull, bootReadOnly, explainBootErrors } from './boot-errors.ts';
 import type { KernelFile, KernelLayout } from './kernel-layout.ts';
 
@@ -71,7 +71,8 @@ export function requireBootSpace(sysroot: Dir, plan: KernelInstallPlan): void {
 
 /**
  * Brings the kernel of a deployment into `boot/ostree/STATEROOT-BOOTCHECKSUM/`: on return every file is there with the right
- * content, durable. A file with other content is replaced, never edited, for it may be a hard link. `BootFull`, `ReadOnly`.
+ * content, durable. A file with other content is replaced, never edited, for it may be a hard link. Cancelled between two files
+ * or within one, it leaves whole files only. `BootFull`, `ReadOnly`.
  */
 export async function installKernel(
   sysroot: Dir,
@@ -80,37 +81,23 @@ export async function installKernel(
 ): Promise<void> {
   const plan = await planKernelInstall(sysroot, kernel, job);
   const { deployment, layout } = kernel;
-  await explainBootErrors('install the kernel', () => {
+  await explainBootErrors('install the kernel', async () => {
     requireBootSpace(sysroot, plan);
     const target = `boot/ostree/${kernelDirectory(kernel.destination)}`;
     sysroot.ensureDir(target, 0o755);
     if (layout.devicetreeDirectory) sysroot.ensureDir(`${target}/dtb`, 0o755);
     if (plan.missing.length > 0) job.report({ kind: 'phase', text: 'Copying kernel and initramfs to /boot' });
-    for (const file of plan.missing) copyDurably(deployment, file, { sysroot, path: `${target}/${file.name}` });
+    for (const { source, name } of plan.missing) {
+      await copyDurably({ from: deployment, fromName: source, to: sysroot, toName: `${target}/${name}` }, job);
+    }
     for (const path of [target, 'boot/ostree', 'boot']) syncDir(sysroot, path);
   });
 }
 
-function copyDurably(deployment: Dir, file: KernelFile, to: { readonly sysroot: Dir; readonly path: string }): void {
-  const slash = to.path.lastIndexOf('/');
-  const parent = to.path.slice(0, slash);
-  const temporary = `${parent}/.tmp-${to.path.slice(slash + 1)}`;
-  to.sysroot.ensureDir(parent, 0o755);
-  to.sysroot.unlink(temporary);
-  try {
-    deployment.copyFile(file.source, to.sysroot, temporary, { xattrs: false });
-    const fd = to.sysroot.openFile(temporary, flags.O_RDONLY | flags.O_NOFOLLOW);
-    try {
-      sys.fsync(fd);
-    } finally {
-      sys.close(fd);
-    }
-    to.sysroot.rename(temporary, to.sysroot, to.path);
-  } catch (error) {
-    to.sysroot.unlink(temporary);
-    throw error;
-  }
-  syncDir(to.sysroot, parent);
+/** A directory of a device tree may have to be made first; the caller syncs those above it. */
+async function copyDurably(names: DurableCopy, job: Job): Promise<void> {
+  names.to.ensureDir(names.toName.slice(0, names.toName.lastIndexOf('/')), 0o755);
+  await copyFileDurably(names, { signal: job.signal });
 }
 
 async function findDifferent(

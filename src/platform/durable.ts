@@ -1,3 +1,4 @@
+import { bulkCall, type BulkOptions } from './bulk-call.ts';
 import type { Dir } from './dir.ts';
 import { temporaryName, unlinkQuietly, writeNew } from './file-content.ts';
 import { isSystemError, sys } from './syscalls.ts';
@@ -55,17 +56,56 @@ export function syncDir(dir: Dir, rel = '.'): void {
   sys.fsync(opened.fd);
 }
 
-/** Returns when everything written to the file system of `dir` before the call is on disk. */
-export function syncFilesystem(dir: Dir): void {
+/**
+ * Resolves when everything written to the file system of `dir` before the call is on disk; on a slow disk that may take
+ * many seconds, so a native thread waits. Not cancellable, for the kernel does not stop a sync. `NoSpace`, `Io`.
+ */
+export async function syncFilesystem(dir: Dir): Promise<void> {
+  await bulkCall('syncFilesystem', `Could not sync the file system of ${dir.path}`, { dir: dir.fd }, {});
+}
+
+/**
+ * As {@link syncFilesystem}, on the calling thread: nothing else of this process happens meanwhile. For a commit point,
+ * where there is little left to write.
+ */
+export function syncFilesystemNow(dir: Dir): void {
   sys.syncfs(dir.fd);
+}
+
+/** A path below a directory, and the path its copy gets below another; the directories of both must exist. */
+export interface DurableCopy {
+  readonly from: Dir;
+  readonly fromName: string;
+  readonly to: Dir;
+  readonly toName: string;
+}
+
+/**
+ * Copies a regular file with owner, mode and modification time over whatever has the name, and resolves when content and
+ * name are on disk; a native thread copies and waits. Cancellable until the name changes. After an error or a crash the name
+ * has what it had before, or the whole copy; a crash leaves `.tmp-NAME`, which the next copy replaces.
+ */
+export async function copyFileDurably(names: DurableCopy, options: BulkOptions = {}): Promise<void> {
+  const [fromParent, fromName] = splitPath(names.fromName);
+  const [toParent, toName] = splitPath(names.toName);
+  using from = names.from.openDir(fromParent);
+  using to = names.to.openDir(toParent);
+  const what = `Could not copy ${from.path}/${fromName} to ${to.path}/${toName}`;
+  const args = { from: from.fd, fromName, to: to.fd, toName, temporary: `.tmp-${toName}` };
+  await bulkCall('copyFileDurably', what, args, options);
 }
 
 /**
  * Leaves the journal of the file system of `dir` empty, for boot loaders that do not replay it. 'unsupported' where it
- * cannot be frozen (or is the one this process runs from): the caller has {@link syncFilesystem} and a weaker promise.
+ * cannot be frozen (or is the one this process runs from): the caller has {@link syncFilesystemNow} and a weaker promise.
  */
 export function freezeAndThaw(dir: Dir): 'frozen' | 'unsupported' {
   return sys.freezeThaw(dir.fd);
+}
+
+function splitPath(path: string): readonly [parent: string, name: string] {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? ['.', path] : [path.slice(0, slash), path.slice(slash + 1)];
 }
 
 /** Somebody else may make the same directory at the same moment. */

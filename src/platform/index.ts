@@ -38,14 +38,17 @@ export type { CopyOptions } from './copy-file.ts';
 export { applyDeltaPart, decodeXz, type DeltaPartRequest, type DeltaPartStats } from './delta-part.ts';
 export { defaultReadLimitBytes, Dir, type RenameOptions } from './dir.ts';
 export {
+  copyFileDurably,
   ensureDirDurably,
   freezeAndThaw,
   renameDurably,
   replaceSymlinkDurably,
   syncDir,
   syncFilesystem,
+  syncFilesystemNow,
   unlinkDurably,
   writeFileDurably,
+  type DurableCopy,
 } from './durable.ts';
 export { isTemporaryName, readAll } from './file-content.ts';
 export { flags } from './flags.ts';

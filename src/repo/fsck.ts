@@ -215,7 +215,7 @@ async function quarantine(
     marked.push(commit);
   }
   // A power cut must not leave a commit that lost an object and counts as complete.
-  if (marked.length > 0 && repo.settings.fsync) syncFilesystem(repo.dir);
+  if (marked.length > 0 && repo.settings.fsync) await syncFilesystem(repo.dir);
   for (const { type, checksum } of findings.corrupt) repo.objects.unlink(objectPathIn(repo, checksum, type));
   return marked;
 }

@@ -96,7 +96,7 @@ async function removeObjects(repo: Repo, garbage: readonly LooseObject[], job: J
   const commits = commitsOf(garbage);
   for (const checksum of commits) unlinkCommit(repo, checksum);
   // A commit that came back after a power cut without its tree or its mark would count as complete.
-  if (commits.length > 0 && repo.settings.fsync) syncFilesystem(repo.dir);
+  if (commits.length > 0 && repo.settings.fsync) await syncFilesystem(repo.dir);
   for (const checksum of commits) unmarkPartial(repo, checksum);
   const paths = garbage.flatMap(({ checksum, type }) =>
     type === 'commit' ? [] : [objectPathIn(repo, checksum, type)],
@@ -116,10 +116,10 @@ async function removeObjects(repo: Repo, garbage: readonly LooseObject[], job: J
  * Removes a commit object with its detached metadata and its partial mark; leaves a tombstone if the repo keeps them. Its
  * tree stays for the next prune. The mark goes when the removal is on disk.
  */
-export function removeCommit(repo: Repo, checksum: Checksum): void {
+export async function removeCommit(repo: Repo, checksum: Checksum): Promise<void> {
   unlinkCommit(repo, checksum);
   if (!isPartial(repo, checksum)) return;
-  if (repo.settings.fsync) syncFilesystem(repo.dir);
+  if (repo.settings.fsync) await syncFilesystem(repo.dir);
   unmarkPartial(repo, checksum);
 }
 

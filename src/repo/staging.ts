@@ -87,7 +87,7 @@ export class Staging implements AsyncDisposable {
     try {
       const staged = this.dir.list().length > 0;
       // Also without new objects: those that are there may be of a publish that was killed before it had synced them.
-      if (repo.settings.fsync && (staged || refs.size > 0 || this.#partial.size > 0)) syncFilesystem(repo.dir);
+      if (repo.settings.fsync && (staged || refs.size > 0 || this.#partial.size > 0)) await syncFilesystem(repo.dir);
       if (staged) {
         await publishStaging({ staging: this.dir, objects: repo.objects, fsync: repo.settings.fsync });
       }

@@ -1,4 +1,4 @@
-import { AtomicError, defined, type Job } from '../base/index.ts';
+import { AtomicError, defined, throwIfCancelled, type Job } from '../base/index.ts';
 import { installKernel, readBootState } from '../boot/index.ts';
 import type { StagedRecord } from '../format/index.ts';
 import { explainSystemErrors, syncFilesystem } from '../platform/index.ts';
@@ -43,7 +43,8 @@ async function prepareForShutdown(
     await rehearseEtcMerge(sysroot, made, job);
     await placeKernel(sysroot, made, job);
     requireWritableLater(sysroot, before, planRetention(before, made));
-    syncOstree(sysroot);
+    await syncOstree(sysroot);
+    throwIfCancelled(job);
     writeDeploymentRefs(
       sysroot,
       currentSet(sysroot),
@@ -93,7 +94,7 @@ function currentSet(sysroot: Sysroot): { bootVersion: 0 | 1; subBootVersion: 0 |
   return readBootState(sysroot.dir).current;
 }
 
-function syncOstree(sysroot: Sysroot): void {
+async function syncOstree(sysroot: Sysroot): Promise<void> {
   using deploy = sysroot.dir.openDir('ostree/deploy');
-  syncFilesystem(deploy);
+  await syncFilesystem(deploy);
 }

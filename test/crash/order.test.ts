@@ -116,7 +116,7 @@ describe('the order of writes and syncs', () => {
 
 describe('the checker', () => {
   it.each([
-    ['syncfs', /^objects .*not on disk/],
+    ['syncFilesystem', /^objects .*not on disk/],
     ['fsync', /was written and not synced/],
     ['fsync', /^upgrade returned before .* was on disk/],
   ] as const)('finds a missing %s (%s)', async (missing, violation) => {

@@ -11,9 +11,14 @@ import { makeTempDir } from './temp-dir.ts';
 /** Large enough for several small deployments; sparse, so it costs what is written. */
 const defaultSizeBytes = 64 * 1024 * 1024;
 
-/** Mounts a new ext4 file system at `mountPoint` (made if absent, inside a new directory by default) until the test ends. */
-export function mountLoopImage(options: { readonly mountPoint?: string; readonly sizeBytes?: number } = {}): string {
-  const directory = makeTempDir('atomic-image-');
+/**
+ * Mounts a new ext4 file system at `mountPoint` (made if absent, inside a new directory by default) until the test ends. The
+ * image lies in `directory`, a new one by default.
+ */
+export function mountLoopImage(
+  options: { readonly mountPoint?: string; readonly sizeBytes?: number; readonly directory?: string } = {},
+): string {
+  const directory = options.directory ?? makeTempDir('atomic-image-');
   const image = join(directory, 'image');
   const mountPoint = options.mountPoint ?? join(directory, 'mount');
   const fd = openSync(image, 'w');

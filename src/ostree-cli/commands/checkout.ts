@@ -67,6 +67,6 @@ export function checkoutCommand(context: OstreeContext): Command {
       },
       context.job,
     );
-    if (options.fsync === true && options.disableFsync !== true) syncFilesystem(directory);
+    if (options.fsync === true && options.disableFsync !== true) await syncFilesystem(directory);
   });
 }

@@ -57,7 +57,7 @@ describe('a prune', () => {
     const [old = '' as Checksum] = commits;
     markPartial(repo, old);
     const calls = await trace(() => pruneRepo(repo, { refsOnly: true, depth: 0 }, job));
-    const sync = at(calls, /^syncfs/);
+    const sync = at(calls, /^syncFilesystem/);
     expect(at(calls, /^unlinkat .*\.commit$/)).toBeLessThan(sync);
     expect(sync).toBeLessThan(at(calls, /commitpartial/));
     expect(sync).toBeLessThan(at(calls, /^unlinkMany/));
@@ -72,7 +72,7 @@ describe('a prune', () => {
     expect(calls.map((call) => call.replace(/[0-9a-f]{62,64}/, 'X'))).toEqual([
       'unlinkat X.commitmeta',
       'unlinkat X.commit',
-      'syncfs',
+      'syncFilesystem',
       'unlinkat X.commitpartial',
     ]);
     repo[Symbol.dispose]();
@@ -156,7 +156,7 @@ describe('a check that removes damage', () => {
     repo.objects.unlink(path);
     repo.objects.writeFile(path, 'damaged');
     const calls = await trace(() => fsckRepo(repo, { deleteCorrupt: true }, job));
-    const sync = at(calls, /^syncfs/);
+    const sync = at(calls, /^syncFilesystem/);
     expect(at(calls, /commitpartial$/)).toBeLessThan(sync);
     expect(sync).toBeLessThan(at(calls, /^unlinkat .*\.dirtree$/));
     repo[Symbol.dispose]();

@@ -32,7 +32,7 @@ function stageCommit(staging: Staging, timestampSeconds = 0): Checksum {
 /** The calls that make a publish durable, in order. */
 function recordCalls(): { calls: string[] } & Disposable {
   const calls: string[] = [];
-  const watched = new Set(['syncfs', 'fsync', 'publishStaging', 'renameat2', 'removeTrees']);
+  const watched = new Set(['syncFilesystem', 'fsync', 'publishStaging', 'renameat2', 'removeTrees']);
   const intercepted = interceptSyscalls((name, original) => (...args) => {
     if (watched.has(name)) calls.push(name);
     return original(...args);
@@ -63,7 +63,7 @@ describe('a staging', () => {
     const commit = stageCommit(staging);
     using recorded = recordCalls();
     await staging.publish(new Map([['os', commit]]));
-    expect(recorded.calls).toEqual(['syncfs', 'publishStaging', 'removeTrees', 'fsync', 'renameat2', 'fsync']);
+    expect(recorded.calls).toEqual(['syncFilesystem', 'publishStaging', 'removeTrees', 'fsync', 'renameat2', 'fsync']);
   });
 
   it('syncs also when no object is new: one that is there may be of a publish that was killed', async () => {
@@ -75,7 +75,7 @@ describe('a staging', () => {
     expect(stageCommit(staging)).toBe(commit);
     using recorded = recordCalls();
     await staging.publish(new Map([['os', commit]]));
-    expect(recorded.calls).toEqual(['syncfs', 'removeTrees', 'fsync', 'renameat2', 'fsync']);
+    expect(recorded.calls).toEqual(['syncFilesystem', 'removeTrees', 'fsync', 'renameat2', 'fsync']);
   });
 
   it('syncs nothing when there is nothing to publish', async () => {
@@ -94,7 +94,7 @@ describe('a staging', () => {
     const commit = stageCommit(staging);
     using recorded = recordCalls();
     await staging.publish(new Map([['os', commit]]));
-    expect(recorded.calls).not.toContain('syncfs');
+    expect(recorded.calls).not.toContain('syncFilesystem');
     expect(recorded.calls).not.toContain('fsync');
     expect(readRef(careless, 'os')).toBe(commit);
   });
