@@ -12,6 +12,8 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "objects.hpp"
 
@@ -25,6 +27,12 @@ constexpr size_t files_per_task = 256;
 // Deeper than any tree a kernel resolves in one path; stops a tree that is being grown while it is read.
 constexpr size_t max_depth = 2048;
 
+// New permission bits: instead of those of the file, or besides them.
+struct ModeChange {
+  bool set;
+  uint32_t bits;
+};
+
 struct Options {
   Mode mode;
   int zlib_level;
@@ -33,6 +41,8 @@ struct Options {
   int64_t uid;
   int64_t gid;
   uint64_t max_new_bytes;
+  std::unordered_set<std::string> skip;
+  std::unordered_map<std::string, ModeChange> modes;
 };
 
 struct Node {
@@ -164,7 +174,7 @@ class Ingest {
   void ingest_files(const Task& task, Part& part, Bulk& bulk, Worker& worker);
   Digest ingest_regular(const Task& task, const Node::File& file, Part& part, Bulk& bulk, Worker& worker);
   Digest ingest_symlink(const Task& task, const Node::File& file, Part& part, Worker& worker);
-  void adjust(Meta& meta) const;
+  void adjust(Meta& meta, const std::string& path) const;
   // Before a byte of it is written; content that another thread writes at the same moment counts twice.
   void claim(uint64_t size, const std::string& path) {
     if (claimed_.fetch_add(size) + size <= options_.max_new_bytes) return;
@@ -185,9 +195,13 @@ class Ingest {
   std::atomic<uint64_t> claimed_{0};
 };
 
-void Ingest::adjust(Meta& meta) const {
+void Ingest::adjust(Meta& meta, const std::string& path) const {
   if (options_.uid >= 0) meta.uid = static_cast<uint32_t>(options_.uid);
   if (options_.gid >= 0) meta.gid = static_cast<uint32_t>(options_.gid);
+  if (const auto change = options_.modes.find(path); change != options_.modes.end()) {
+    const auto [set, bits] = change->second;
+    meta.mode = (set ? meta.mode & S_IFMT : meta.mode) | bits;
+  }
   if (!options_.canonical) return;
   meta.uid = meta.gid = 0;
   meta.xattrs.clear();
@@ -202,11 +216,12 @@ void Ingest::read_directory(Node& node, Bulk& bulk) {
   node.meta.gid = st.st_gid;
   node.meta.mode = st.st_mode;
   if (!options_.skip_xattrs) node.meta.xattrs = without_empty(read_xattrs(fd->get(), node.path));
-  adjust(node.meta);
+  adjust(node.meta, node.path);
   totals_.directories++;
   bulk.items++;
   for (Entry& entry : list_directory(fd->get(), node.path)) {
     const std::string path = join(node.path, entry.name);
+    if (options_.skip.count(path) > 0) continue;
     if (!is_utf8(entry.name)) throw DataError("InvalidFormat", "the name of " + escaped(path) + " is not UTF-8", {{"path", path}});
     if (entry.type == DT_DIR) {
       if (node.depth >= max_depth) throw DataError("LimitExceeded", path + " is too deep", {{"path", path}});
@@ -243,7 +258,7 @@ Digest Ingest::ingest_symlink(const Task& task, const Node::File& file, Part& pa
   Meta meta{st.st_uid, st.st_gid, st.st_mode, read_link(task.fd->get(), file.name, path), {}};
   if (!is_utf8(meta.target)) throw DataError("InvalidFormat", "the target of " + path + " is not UTF-8", {{"path", path}});
   if (!options_.skip_xattrs && !options_.canonical) meta.xattrs = without_empty(read_xattrs_at(task.fd->get(), file.name, path));
-  adjust(meta);
+  adjust(meta, path);
   worker.sha.restart();
   worker.sha.update(encode_file_header(meta));
   const Digest checksum = worker.sha.finish();
@@ -260,7 +275,7 @@ Digest Ingest::ingest_regular(const Task& task, const Node::File& file, Part& pa
   if (!S_ISREG(st.st_mode)) throw DataError("Io", path + " changed its type while it was read", {{"path", path}});
   Meta meta{st.st_uid, st.st_gid, st.st_mode, "", {}};
   if (!options_.skip_xattrs && !options_.canonical) meta.xattrs = without_empty(read_xattrs(fd.get(), path));
-  adjust(meta);
+  adjust(meta, path);
   const ssize_t got = kernel::read_full(fd.get(), worker.buffer.data(), worker.buffer.size());
   if (got < 0) fail("read", path);
   const auto size = static_cast<size_t>(got);
@@ -341,6 +356,11 @@ Napi::Value ingest_tree(const Info& info) {
   options.skip_xattrs = request.flag("skipXattrs");
   options.uid = request.number("uid");
   options.gid = request.number("gid");
+  for (std::string& path : request.texts("skipPaths")) options.skip.insert(std::move(path));
+  const std::vector<std::string> paths = request.texts("modePaths"), changes = request.texts("modeTexts");
+  for (size_t i = 0; i < paths.size() && i < changes.size(); i++) {
+    options.modes[paths[i]] = {changes[i][0] == '=', static_cast<uint32_t>(std::strtoul(changes[i].c_str() + 1, nullptr, 10)) & 07777};
+  }
   options.max_new_bytes = static_cast<uint64_t>(request.number("maxNewBytes"));
   if (options.zlib_level < 1 || options.zlib_level > 9) throw Napi::TypeError::New(info.Env(), "zlibLevel is not 1 to 9");
   auto ingest = std::make_shared<Ingest>(request.fd("source"), request.fd("objects"), request.fd("staging"), options);

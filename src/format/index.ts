@@ -33,5 +33,6 @@ export * from './staged-record.ts';
 export * from './static-delta.ts';
 export * from './summary.ts';
 export { compareBytes } from './text.ts';
+export { parseVariantText } from './parse-variant-text.ts';
 export { formatVariantText, type VariantTextOptions } from './variant-text.ts';
 export { type Xattr } from './xattr.ts';

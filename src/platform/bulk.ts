@@ -3,7 +3,7 @@ import { bulkCall, type BulkOptions } from './bulk-call.ts';
 import type { OpenDirectory } from './open-directory.ts';
 import { decodeTreeListing, type TreeListing } from './tree-listing.ts';
 
-/** The repo modes whose file objects the addon reads; it writes all but the last. */
+/** The repo modes whose file objects the addon reads and writes. */
 export type StoreMode = 'bare' | 'archive' | 'bare-user' | 'bare-user-only';
 
 /** What is ingested, and how it is stored. */
@@ -11,13 +11,17 @@ export interface IngestTreeRequest {
   readonly source: OpenDirectory;
   readonly objects: OpenDirectory;
   readonly staging: OpenDirectory;
-  readonly mode: 'bare' | 'archive' | 'bare-user';
+  readonly mode: StoreMode;
   /** 1–9, archive repos only; 6 by default. */
   readonly zlibLevel?: number;
   /** Owner 0:0, permissions masked with 0755, no extended attributes. */
   readonly canonicalPermissions?: boolean;
   readonly owner?: { readonly uid?: number | undefined; readonly gid?: number | undefined };
   readonly skipXattrs?: boolean;
+  /** Paths below `source` that are left out with all below them. */
+  readonly skipPaths?: readonly string[];
+  /** New permission bits by path below `source` ('' is itself): those of `set` instead of, those of `add` besides its own. */
+  readonly modes?: ReadonlyMap<string, { readonly set: number } | { readonly add: number }>;
   /** `NoSpace` before more bytes of new content than this are written; no limit by default. */
   readonly maxNewBytes?: bigint;
 }
@@ -154,11 +158,21 @@ export async function ingestTree(request: IngestTreeRequest, options: BulkOption
     uid: request.owner?.uid ?? -1,
     gid: request.owner?.gid ?? -1,
     skipXattrs: request.skipXattrs === true,
+    skipPaths: request.skipPaths ?? [],
+    ...modeArguments(request.modes ?? new Map()),
     maxNewBytes: Number(request.maxNewBytes ?? Number.MAX_SAFE_INTEGER),
   };
   return decodeTreeListing(
     (await bulkCall('ingestTree', `Could not read the tree ${request.source.path}`, args, options)) as Uint8Array,
   );
+}
+
+/** Texts only: `=0644` sets, `+04000` adds. */
+function modeArguments(modes: NonNullable<IngestTreeRequest['modes']>) {
+  return {
+    modePaths: [...modes.keys()],
+    modeTexts: Array.from(modes.values(), (mode) => ('set' in mode ? `=${mode.set}` : `+${mode.add}`)),
+  };
 }
 
 /**

@@ -2,17 +2,24 @@ import { AtomicError, isAtomicError, type Checksum, type Job } from '../base/ind
 import {
   compareBytes,
   encodeCommit,
-  encodeDirMeta,
-  encodeDirTree,
   isRefName,
   maxMetadataObjectBytes,
   variant,
   type Variant,
   type VariantDict,
 } from '../format/index.ts';
-import { Dir, ingestTree, systemClock, type TreeListing } from '../platform/index.ts';
+import { Dir, ingestTree, removeTrees, systemClock, type TreeListing } from '../platform/index.ts';
 import { freeSpaceBudget, noSpace } from './free-space.ts';
-import { createBreather } from './breather.ts';
+import {
+  hasPath,
+  kernelRelease,
+  layOver,
+  treeOfCommit,
+  treeOfListing,
+  writeTree,
+  type LayeredTree,
+  type TreeRoot,
+} from './commit-layers.ts';
 import { hasObject, loadCommit, loadMetadata, metadataChecksum, objectPathIn } from './objects.ts';
 import { isPartial } from './partial.ts';
 import { readRef } from './refs.ts';
@@ -36,19 +43,35 @@ export interface CommitDescription {
   readonly noBindings?: boolean;
 }
 
+/** A tree to commit, or one of several that are laid over each other: a directory, or the tree of a commit. */
+export type CommitLayer =
+  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'commit'; readonly checksum: Checksum };
+
 /** What to commit and how. */
 export interface CommitDirectoryOptions extends CommitDescription {
-  /** Path of the directory. */
-  readonly source: string;
+  /** A directory's path, or layers of which each covers those before it. */
+  readonly source: string | readonly CommitLayer[];
   /** Sets owner 0:0, drops xattrs, setuid bits and the like, as bare-user-only repos need. */
   readonly canonicalPermissions?: boolean;
   readonly owner?: { readonly uid?: number; readonly gid?: number };
   readonly skipXattrs?: boolean;
+  /** Paths from the root of the directories (`/usr/share/doc`) that are left out with all below them. */
+  readonly skipPaths?: ReadonlySet<string>;
+  /** New permission bits by path: those of `set` instead of, those of `add` besides what the file has. */
+  readonly modes?: ReadonlyMap<string, ModeOverride>;
+  /** Adds `ostree.bootable` and `ostree.linux` for the kernel in the tree; `NotFound` if there is none. */
+  readonly bootable?: boolean;
+  /** Removes the directories that were committed when the commit is durable. */
+  readonly consume?: boolean;
   /** Makes no commit and moves no ref when the parent's tree is the same. */
   readonly skipIfUnchanged?: boolean;
   /** Makes the detached metadata (signatures) from the bytes of the new commit; it appears together with the commit. */
   readonly detach?: (commit: Uint8Array) => Promise<Uint8Array>;
 }
+
+/** What becomes of the permission bits of one file or directory. */
+export type ModeOverride = { readonly set: number } | { readonly add: number };
 
 /** The new commit (the parent where `skipIfUnchanged` found nothing new) and what it took. */
 export interface CommitResult {
@@ -65,20 +88,22 @@ export async function commitDirectory(repo: Repo, options: CommitDirectoryOption
   const staging = await beginStaging(repo, job);
   try {
     job.report({ kind: 'phase', text: 'Writing files' });
-    const listing = await ingest(staging, options, job);
+    const { tree, stats } = await buildTree(staging, options, job);
     job.report({ kind: 'phase', text: 'Writing directories' });
-    const root = await writeDirectories(staging, listing, job);
+    const root = await writeTree(staging, tree, job);
     const parent = options.skipIfUnchanged === true ? findParent(repo, options) : undefined;
     if (parent !== undefined && hasTree(repo, parent, root)) {
       await staging.abort();
-      return { checksum: parent, stats: listing.stats };
+      if (options.consume === true) await removeSources(options.source);
+      return { checksum: parent, stats };
     }
-    const checksum = writeCommit(staging, root, options);
+    const checksum = writeCommit(staging, root, options.bootable === true ? withKernel(options, tree) : options);
     if (options.detach !== undefined) {
       staging.writeCommitMeta(checksum, await options.detach(commitBytes(staging, checksum)));
     }
     await staging.publish(options.branch === undefined ? undefined : new Map([[options.branch, checksum]]));
-    return { checksum, stats: listing.stats };
+    if (options.consume === true) await removeSources(options.source);
+    return { checksum, stats };
   } catch (error) {
     await staging.abort();
     throw error;
@@ -91,9 +116,82 @@ function commitBytes({ dir, repo }: Staging, checksum: Checksum): Uint8Array {
   return staged ?? loadMetadata(repo, 'commit', checksum);
 }
 
-async function ingest(staging: Staging, options: CommitDirectoryOptions, job: Job): Promise<TreeListing> {
+const noStats: TreeListing['stats'] = { files: 0, symlinks: 0, directories: 0, bytes: 0, newObjects: 0, newBytes: 0 };
+
+/** All layers as one tree whose files are in the repo or staged. */
+async function buildTree(
+  staging: Staging,
+  options: CommitDirectoryOptions,
+  job: Job,
+): Promise<{ tree: LayeredTree; stats: TreeListing['stats'] }> {
+  let tree: LayeredTree | undefined;
+  const totals = { ...noStats };
+  for (const layer of layersOf(options.source)) {
+    const above =
+      layer.kind === 'commit'
+        ? await treeOfCommit(staging.repo, rootOf(staging.repo, layer.checksum), job)
+        : await ingestLayer(staging, { options, path: layer.path, totals }, job);
+    tree = tree === undefined ? above : layOver(tree, above);
+  }
+  if (tree === undefined) throw new AtomicError('InvalidArgument', 'There is no tree to commit');
+  for (const path of options.modes?.keys() ?? []) {
+    if (!hasPath(tree, path)) throw new AtomicError('InvalidArgument', `Unmatched statoverride path: ${path}`);
+  }
+  return { tree, stats: totals };
+}
+
+function layersOf(source: string | readonly CommitLayer[]): readonly CommitLayer[] {
+  return typeof source === 'string' ? [{ kind: 'directory', path: source }] : source;
+}
+
+function rootOf(repo: Repo, commit: Checksum): TreeRoot {
+  const { rootTree, rootMeta } = loadCommit(repo, commit);
+  return { tree: rootTree, meta: rootMeta };
+}
+
+interface IngestedLayer {
+  readonly options: CommitDirectoryOptions;
+  readonly path: string;
+  readonly totals: { -readonly [key in keyof TreeListing['stats']]: number };
+}
+
+async function ingestLayer(staging: Staging, layer: IngestedLayer, job: Job): Promise<LayeredTree> {
+  const listing = await ingest(staging, layer, job);
+  for (const key of ['files', 'symlinks', 'directories', 'bytes', 'newObjects', 'newBytes'] as const) {
+    layer.totals[key] += listing.stats[key];
+  }
+  return await treeOfListing(staging, listing, job);
+}
+
+function withKernel(options: CommitDirectoryOptions, tree: LayeredTree): CommitDirectoryOptions {
+  const metadata = new Map<string, Variant>(options.metadata ?? []);
+  metadata.set('ostree.linux', variant('s', kernelRelease(tree)));
+  metadata.set('ostree.bootable', variant('b', true));
+  return { ...options, metadata };
+}
+
+/** Removes the directories that were committed, what is below them first. */
+async function removeSources(source: string | readonly CommitLayer[]): Promise<void> {
+  for (const layer of layersOf(source)) {
+    if (layer.kind !== 'directory') continue;
+    using directory = Dir.open(layer.path);
+    await removeTrees(
+      directory,
+      directory.list().map(({ name }) => name),
+    );
+    const [, above = '.', name = ''] = /^(.*\/)?([^/]+)\/*$/.exec(layer.path) ?? [];
+    // What is called `.` has a name that is not ours to know, and it may be somebody's working directory.
+    if (name === '' || name === '.' || name === '..') continue;
+    using parent = Dir.open(above);
+    await removeTrees(parent, [name]);
+  }
+}
+
+const relativePath = (path: string): string => path.replace(/^\/+|\/+$/g, '');
+
+async function ingest(staging: Staging, { options, path }: IngestedLayer, job: Job): Promise<TreeListing> {
   const { repo } = staging;
-  using source = Dir.open(options.source);
+  using source = Dir.open(path);
   const budget = freeSpaceBudget(repo);
   const request = {
     source,
@@ -104,47 +202,17 @@ async function ingest(staging: Staging, options: CommitDirectoryOptions, job: Jo
     canonicalPermissions: options.canonicalPermissions ?? false,
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     skipXattrs: options.skipXattrs === true || repo.settings.disableXattrs,
+    skipPaths: [...(options.skipPaths ?? [])].map(relativePath),
+    modes: new Map([...(options.modes ?? [])].map(([name, mode]) => [relativePath(name), mode])),
     maxNewBytes: budget < 0n ? 0n : budget,
   };
   const onProgress = (done: number): void => job.report({ kind: 'count', done, unit: 'files' });
   try {
     return await ingestTree(request, { signal: job.signal, onProgress });
   } catch (error) {
-    if (isAtomicError(error, 'NoSpace')) throw noSpace(repo, budget, `the new files of ${options.source} need more`);
+    if (isAtomicError(error, 'NoSpace')) throw noSpace(repo, budget, `the new files of ${path} need more`);
     throw error;
   }
-}
-
-/** The two objects of a directory. */
-export interface TreeRoot {
-  readonly tree: Checksum;
-  readonly meta: Checksum;
-}
-
-/** Stages the dirmeta and dirtree objects of a listing, children first, and returns those of the root. */
-async function writeDirectories(staging: Staging, { directories }: TreeListing, job: Job): Promise<TreeRoot> {
-  const breathe = createBreather(job);
-  const done: TreeRoot[] = [];
-  // Parents stand before their children, so walking backwards finds every child done.
-  for (let index = directories.length - 1; index >= 0; index -= 1) {
-    const { uid, gid, mode, xattrs, files, directories: children } = at(directories, index);
-    const tree = encodeDirTree({
-      files,
-      directories: children.map((child) => ({ name: child.name, ...at(done, child.index) })),
-    });
-    done[index] = {
-      tree: staging.writeMetadata('dirtree', tree),
-      meta: staging.writeMetadata('dirmeta', encodeDirMeta({ uid, gid, mode, xattrs })),
-    };
-    await breathe();
-  }
-  return at(done, 0);
-}
-
-function at<T>(items: readonly T[], index: number): T {
-  const item = items[index];
-  if (item === undefined) throw new AtomicError('Failed', `The listing of the tree lacks directory ${index}`);
-  return item;
 }
 
 /**

@@ -14,9 +14,11 @@ export {
   writeCommit,
   type CommitDescription,
   type CommitDirectoryOptions,
+  type CommitLayer,
   type CommitResult,
-  type TreeRoot,
+  type ModeOverride,
 } from './commit-directory.ts';
+export { type TreeRoot } from './commit-layers.ts';
 export { listDeltas, type DeltaName } from './deltas.ts';
 export { corruptObject, missingObject } from './errors.ts';
 export { loadFile, type LoadedFile } from './file-object.ts';
