@@ -70,7 +70,8 @@ async function bringOne(bringer: ObjectBringer, staging: Staging, one: OneCommit
   const { repo } = staging;
   const metadataOnly = demand.commitMetadataOnly === true;
   const complete = isComplete(repo, checksum);
-  const detached = await bringDetached(bringer, repo, checksum);
+  const isDemanded = demand.signatures?.demandsCommits === true;
+  const detached = await bringDetached(bringer, { repo, checksum, isDemanded });
   const bytes = bringer.readHere('commit', checksum) ?? (await bringer.fetchCommit(checksum, one.commitSizeBytes));
   if (bytes === undefined) return undefined;
   const commit = understand(bringer, { type: 'commit', checksum }, () => decodeCommit(bytes));
@@ -90,15 +91,30 @@ interface Detached {
 }
 
 /** The detached metadata of the source, else ours: a commit may be signed again after it was pulled. */
-async function bringDetached(bringer: ObjectBringer, repo: Repo, checksum: Checksum): Promise<Detached> {
+async function bringDetached(
+  bringer: ObjectBringer,
+  about: { readonly repo: Repo; readonly checksum: Checksum; readonly isDemanded: boolean },
+): Promise<Detached> {
+  const { repo, checksum, isDemanded } = about;
   const theirs = await bringer.fetchCommitMeta(checksum);
   const ours = loadCommitMetaBytes(repo, checksum);
   const bytes = theirs ?? ours;
   if (bytes === undefined) return { dict: undefined, changed: undefined };
   const decode = (): VariantDict => decodeVariant('a{sv}', bytes) as VariantDict;
+  // What nobody asked for and nobody can read is left where it is; the commit itself is whole without it.
+  if (!isDemanded && !canDecode(decode)) return { dict: undefined, changed: undefined };
   const dict = understand(bringer, { type: 'commitmeta', checksum }, decode);
   const isKnown = theirs === undefined || (ours !== undefined && Buffer.compare(ours, theirs) === 0);
   return { dict, changed: isKnown ? undefined : theirs };
+}
+
+function canDecode(decode: () => unknown): boolean {
+  try {
+    decode();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The checks of a commit that was asked for: meant for this ref, and not older than what it would replace. */

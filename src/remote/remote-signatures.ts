@@ -39,6 +39,7 @@ const summarySettings = { gpg: 'gpg-verify-summary', raw: 'sign-verify-summary' 
 
 /** Checks what comes from a remote against the signatures it demands. Keys are read when the first one is needed. */
 export class RemoteSignatures {
+  readonly demandsCommits: boolean;
   readonly demandsSummary: boolean;
   readonly #repo: Repo;
   readonly #remote: RemoteConfig;
@@ -49,6 +50,7 @@ export class RemoteSignatures {
     this.#repo = repo;
     this.#remote = remote;
     this.#system = system;
+    this.demandsCommits = isDemand(demandedOfCommits(remote));
     this.demandsSummary = isDemand(demandedOfSummary(remote));
   }
 

@@ -201,5 +201,7 @@ function issuerFingerprint({ issuerFingerprint: bytes }: SignaturePacket): strin
 async function userOf({ config }: Bench, key: Key): Promise<Pick<GpgSignature, 'userName' | 'userEmail'>> {
   const primary = await key.getPrimaryUser(anyTime, undefined, config).catch(() => undefined);
   const userId = (primary?.user ?? key.users[0])?.userID;
-  return { userName: userId?.name ?? '', userEmail: userId?.email ?? '' };
+  const { name = '', email = '', userID = '' } = userId ?? {};
+  // A user id without an address is a name altogether.
+  return { userName: name === '' && email === '' ? userID : name, userEmail: email };
 }

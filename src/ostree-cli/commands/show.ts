@@ -15,6 +15,7 @@ interface ShowOptions {
   readonly printDetachedMetadataKey?: string;
   readonly raw?: boolean;
   readonly gpgVerifyRemote?: string;
+  readonly gpgHomedir?: string;
 }
 
 /** Extended attributes as GVariant text, the form scripts parse. */
@@ -92,14 +93,16 @@ export function showCommand(context: OstreeContext): Command {
     .argument('<object>', 'a revision, or the checksum of any object')
     .option('--print-metadata-key <key>', 'print the value of a commit metadata key')
     .option('--print-detached-metadata-key <key>', 'print the value of a detached metadata key')
+    .option('--gpg-homedir <path>', 'use the keyrings in this directory to verify signatures')
     .option('--gpg-verify-remote <name>', 'use the keys of this remote to verify signatures')
     .option('--raw', 'show raw variant data');
   return command.action(async (rev: string, options: ShowOptions) => {
     using repo = openCommandRepo(context, command);
     context.write(describe(repo, rev, options));
     const isValue = options.printMetadataKey !== undefined || options.printDetachedMetadataKey !== undefined;
+    const system = options.gpgHomedir === undefined ? systemTrustOf(context) : { keyringDir: options.gpgHomedir };
     if (!isValue && describeOther(repo, rev) === undefined) {
-      context.write(await describeSignatures(repo, { rev, remote: options.gpgVerifyRemote }, systemTrustOf(context)));
+      context.write(await describeSignatures(repo, { rev, remote: options.gpgVerifyRemote }, system));
     }
   });
 }
