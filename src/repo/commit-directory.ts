@@ -4,6 +4,7 @@ import {
   encodeCommit,
   isRefName,
   maxMetadataObjectBytes,
+  parseRefspec,
   variant,
   type Variant,
   type VariantDict,
@@ -28,7 +29,7 @@ import { beginStaging, type Staging } from './staging.ts';
 
 /** Everything a commit says besides its tree. */
 export interface CommitDescription {
-  /** The local ref that will name the commit; none makes an orphan. */
+  /** The ref (of a remote too) that will name the commit; none makes an orphan. */
   readonly branch?: string;
   readonly subject?: string;
   readonly body?: string;
@@ -199,7 +200,8 @@ async function ingest(staging: Staging, { options, path }: IngestedLayer, job: J
     staging: staging.dir,
     mode: repo.mode,
     zlibLevel: repo.settings.zlibLevel,
-    canonicalPermissions: options.canonicalPermissions ?? false,
+    // There is nowhere to keep more than canonical permissions in such a repo.
+    canonicalPermissions: options.canonicalPermissions === true || repo.mode === 'bare-user-only',
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     skipXattrs: options.skipXattrs === true || repo.settings.disableXattrs,
     skipPaths: [...(options.skipPaths ?? [])].map(relativePath),
@@ -223,15 +225,11 @@ async function ingest(staging: Staging, { options, path }: IngestedLayer, job: J
 export function writeCommit(staging: Staging, root: TreeRoot, description: CommitDescription): Checksum {
   const { repo } = staging;
   const { branch } = description;
-  if (branch !== undefined && !isRefName(branch)) {
-    throw new AtomicError(
-      'InvalidRefspec',
-      `Cannot commit to ${JSON.stringify(branch)}: it is not the name of a local ref`,
-      {
-        facts: { ref: branch },
-        hint: 'Use letters, digits, dots, dashes and underscores, in parts divided by slashes.',
-      },
-    );
+  if (branch !== undefined && !isRefName(parseRefspec(branch).ref)) {
+    throw new AtomicError('InvalidRefspec', `Cannot commit to ${JSON.stringify(branch)}: it is not the name of a ref`, {
+      facts: { ref: branch },
+      hint: 'Use letters, digits, dots, dashes and underscores, in parts divided by slashes.',
+    });
   }
   const bytes = encodeCommit({
     metadata: commitMetadata(repo, description),

@@ -47,6 +47,7 @@ export function loadFile(repo: Repo, checksum: Checksum): LoadedFile {
 
 function loadStored(repo: Repo, path: string): LoadedFile {
   if (repo.mode === 'archive') return loadArchived(repo, path);
+  if (repo.mode === 'bare-user-only') return loadPlain(repo, path);
   return repo.mode === 'bare' ? loadBare(repo, path) : loadBareUser(repo, path);
 }
 
@@ -58,6 +59,12 @@ function loadBare({ objects }: Repo, path: string): LoadedFile {
   const header = { uid, gid, mode, symlinkTarget, xattrs: readXattrs(objects, path) };
   if (symlinkTarget !== '') return { header, sizeBytes: 0, read: nothing };
   return { header, sizeBytes: size, read: () => readWhole(objects, path) };
+}
+
+/** Everything belongs to root and has no attributes, whoever owns the files: bare-user-only keeps neither. */
+function loadPlain(repo: Repo, path: string): LoadedFile {
+  const { header, ...rest } = loadBare(repo, path);
+  return { ...rest, header: { ...header, uid: 0, gid: 0, xattrs: [] } };
 }
 
 /** An attribute with an empty value is none to OSTree. */

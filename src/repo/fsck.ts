@@ -34,6 +34,8 @@ export interface MissingObjectReport {
 export interface BrokenRefReport {
   readonly refspec: string;
   readonly reason: string;
+  /** The commit it names and that is not there. */
+  readonly missingCommit?: Checksum;
 }
 
 /** What a check found. The repo is sound when `corrupt`, `missing`, `brokenRefs` and `damaged` are empty. */
@@ -49,6 +51,8 @@ export interface FsckReport {
   readonly partial: readonly Checksum[];
   /** Those of `partial` that an earlier check has marked because of damage: pull them again. */
   readonly damaged: readonly Checksum[];
+  /** Complete commits that need something corrupt or missing. */
+  readonly affected: readonly Checksum[];
   /** Commits that `deleteCorrupt` has marked. */
   readonly newlyPartial: readonly Checksum[];
 }
@@ -81,10 +85,10 @@ export async function fsckRepo(repo: Repo, options: FsckOptions, job: Job): Prom
   await checkFiles(repo, { reachable, findings, report }, job);
   const { corrupt, missing } = findings;
   const damaged = partial.filter((commit) => partialReason(repo, commit) === 'fsck');
-  const newlyPartial =
-    options.deleteCorrupt === true ? await quarantine(repo, { commits, partial, findings }, job) : [];
+  const affected = await commitsReaching(repo, { commits, partial, wanted: findings.all }, job);
+  const newlyPartial = options.deleteCorrupt === true ? await quarantine(repo, affected, findings) : [];
   const objects = reachable.size + partial.length;
-  return { commits: commits.length, objects, corrupt, missing, brokenRefs, partial, damaged, newlyPartial };
+  return { commits: commits.length, objects, corrupt, missing, brokenRefs, partial, damaged, affected, newlyPartial };
 }
 
 /** Damaged and missing objects, each once. */
@@ -113,7 +117,9 @@ function checkRefs(repo: Repo): BrokenRefReport[] {
     try {
       const checksum = read();
       if (checksum === undefined) broken.push({ refspec, reason: 'it is an alias that leads nowhere' });
-      else if (!hasCommit(repo, checksum)) broken.push({ refspec, reason: `its commit ${checksum} is missing` });
+      else if (!hasCommit(repo, checksum)) {
+        broken.push({ refspec, reason: `its commit ${checksum} is missing`, missingCommit: checksum });
+      }
     } catch (error) {
       if (!isAtomicError(error)) throw error;
       broken.push({ refspec, reason: error.message });
@@ -201,23 +207,27 @@ async function verifyBatchIn(
   else for (const checksum of missing) findings.addMissing('file', checksum);
 }
 
-/** Removes what is corrupt and marks every complete commit that reaches something corrupt or missing; returns those. */
-async function quarantine(
+/** The complete commits that reach one of the wanted objects. */
+async function commitsReaching(
   repo: Repo,
-  { commits, partial, findings }: { commits: readonly Checksum[]; partial: readonly Checksum[]; findings: Findings },
+  { commits, partial, wanted }: { commits: readonly Checksum[]; partial: readonly Checksum[]; wanted: ObjectSet },
   job: Job,
-): Promise<Checksum[]> {
-  if (findings.all.size === 0) return [];
-  const marked: Checksum[] = [];
+): Promise<readonly Checksum[]> {
+  const found: Checksum[] = [];
+  if (wanted.size === 0) return found;
   for (const commit of commits) {
-    if (partial.includes(commit) || !(await reaches(repo, { commit, wanted: findings.all }, job))) continue;
-    markPartial(repo, commit, 'fsck');
-    marked.push(commit);
+    if (!partial.includes(commit) && (await reaches(repo, { commit, wanted }, job))) found.push(commit);
   }
+  return found;
+}
+
+/** Marks the commits that lack something and removes what is corrupt; returns the commits. */
+async function quarantine(repo: Repo, affected: readonly Checksum[], findings: Findings): Promise<readonly Checksum[]> {
+  for (const commit of affected) markPartial(repo, commit, 'fsck');
   // A power cut must not leave a commit that lost an object and counts as complete.
-  if (marked.length > 0 && repo.settings.fsync) await syncFilesystem(repo.dir);
+  if (affected.length > 0 && repo.settings.fsync) await syncFilesystem(repo.dir);
   for (const { type, checksum } of findings.corrupt) repo.objects.unlink(objectPathIn(repo, checksum, type));
-  return marked;
+  return affected;
 }
 
 async function reaches(

@@ -43,7 +43,7 @@ export class Repo implements Disposable {
 
 /** What `initRepo` is told. */
 export interface InitOptions {
-  readonly mode: 'bare' | 'archive';
+  readonly mode: RepoMode;
   readonly collectionId?: string;
 }
 

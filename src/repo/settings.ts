@@ -2,7 +2,7 @@ import { AtomicError } from '../base/index.ts';
 import { type Keyfile } from '../format/index.ts';
 
 /** How a repo stores its file objects. `archive` is spelled `archive-z2` in the config file. */
-export type RepoMode = 'bare' | 'archive' | 'bare-user';
+export type RepoMode = 'bare' | 'archive' | 'bare-user' | 'bare-user-only';
 
 /** How much of the file system a repo leaves free: a percentage of all blocks, or so many bytes. */
 export type FreeSpaceReserve = { readonly percent: number } | { readonly bytes: bigint };
@@ -32,10 +32,11 @@ const modes: ReadonlyMap<string, RepoMode> = new Map([
   ['archive', 'archive'],
   ['archive-z2', 'archive'],
   ['bare-user', 'bare-user'],
+  ['bare-user-only', 'bare-user-only'],
 ]);
 
 /** Modes that exist in the field and that we refuse by name instead of misreading. */
-const unsupportedModes: ReadonlySet<string> = new Set(['bare-user-only', 'bare-split-xattrs']);
+const unsupportedModes: ReadonlySet<string> = new Set(['bare-split-xattrs']);
 
 const defaultZlibLevel = 6;
 const defaultLockTimeoutSeconds = 300;

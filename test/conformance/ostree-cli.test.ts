@@ -575,7 +575,6 @@ describe('command lines that cannot be run', () => {
     'pull o --subpath=/x',
     'refs --collections',
     'prune --keep-younger-than=yesterday',
-    'init --collection-id=org.example.x',
     'admin upgrade --reboot',
     'admin deploy --not-as-default x',
   ])('never ignores an option that is not built: %s', async (line) => {

@@ -32,6 +32,9 @@ interface CommitCommandOptions extends SigningOptions, CommitSourceOptions, Comm
   readonly disableFsync?: boolean;
 }
 
+/** The year 9999: what later times a calendar can show. */
+const maxEpochSeconds = 253_402_300_799n;
+
 /** A message longer than this is a file given by mistake. */
 const maxBodyBytes = 1 << 20;
 
@@ -65,6 +68,17 @@ function requireConsistent(options: CommitCommandOptions): void {
   }
 }
 
+/** Now, or what `SOURCE_DATE_EPOCH` says: builds that are to be reproducible set it. */
+function defaultTimestamp({ env, now }: OstreeContext): number {
+  const text = env['SOURCE_DATE_EPOCH'];
+  if (text === undefined) return Math.floor(now().getTime() / 1000);
+  if (!/^\d+$/.test(text)) throw new AtomicError('InvalidArgument', 'Failed to convert SOURCE_DATE_EPOCH');
+  if (BigInt(text) > maxEpochSeconds) {
+    throw new AtomicError('InvalidArgument', 'Parsing SOURCE_DATE_EPOCH: Numerical result out of range');
+  }
+  return Number(text);
+}
+
 /** The counts of `--table-output`. Every file is read here, none is known by its inode: there are no cache hits. */
 function formatTable({ checksum, stats }: CommitResult): string {
   const { files, symlinks, newObjects, newBytes } = stats;
@@ -87,7 +101,7 @@ function describeCommit(
   const body = bodyOf(options);
   return {
     metadata: commitMetadata(repo, options),
-    timestampSeconds: timestamp === undefined ? Math.floor(context.now().getTime() / 1000) : parseTimestamp(timestamp),
+    timestampSeconds: timestamp === undefined ? defaultTimestamp(context) : parseTimestamp(timestamp),
     noBindings: !options.bindings,
     skipXattrs: !options.xattrs,
     canonicalPermissions: options.canonicalPermissions === true,

@@ -1,6 +1,14 @@
 import { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
-import { addRemote, deleteRemote, listRemoteRefs, loadRemotes, requireRemote } from '../../remote/index.ts';
+import {
+  addRemote,
+  deleteRemote,
+  listRemoteRefs,
+  loadRemotes,
+  requireRemote,
+  type RemoteConfig,
+} from '../../remote/index.ts';
+import type { Repo } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { readGivenFile } from '../read-given-file.ts';
 import { collect, openCommandRepo, repoCommand } from '../repo-command.ts';
@@ -54,6 +62,9 @@ function addCommand(context: OstreeContext): Command {
         hint: 'Give the URL of one mirror.',
       });
     }
+    if (options.ifNotExists === true && options.force === true) {
+      throw new AtomicError('InvalidArgument', 'Can only specify one of --if-not-exists and --force');
+    }
     if (loadRemotes(repo).has(name)) {
       if (options.ifNotExists === true) return;
       if (options.force === true) deleteRemote(repo, name);
@@ -75,6 +86,12 @@ function deleteCommand(context: OstreeContext): Command {
   });
 }
 
+/** The remotes of the repo and of those its `core.parent` names; of two of one name the nearer. */
+function allRemotes(repo: Repo): ReadonlyMap<string, RemoteConfig> {
+  const above = repo.parent === undefined ? [] : allRemotes(repo.parent);
+  return new Map([...above, ...loadRemotes(repo)]);
+}
+
 function listCommand(context: OstreeContext): Command {
   const command = repoCommand('list', 'List remote repository names').option(
     '-u, --show-urls',
@@ -82,7 +99,7 @@ function listCommand(context: OstreeContext): Command {
   );
   return command.action((options: { showUrls?: boolean }) => {
     using repo = openCommandRepo(context, command);
-    const remotes = [...loadRemotes(repo).values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+    const remotes = [...allRemotes(repo).values()].sort((left, right) => (left.name < right.name ? -1 : 1));
     const width = Math.max(0, ...remotes.map((remote) => remote.name.length));
     for (const { name, url } of remotes) {
       context.write(options.showUrls === true ? `${name.padEnd(width)}  ${url}\n` : `${name}\n`);

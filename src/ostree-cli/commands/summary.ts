@@ -11,14 +11,16 @@ import {
 import { writeFileDurably } from '../../platform/index.ts';
 import { readSummary, type Repo, writeSummary } from '../../repo/index.ts';
 import { encodeDetached } from '../../signature/index.ts';
+import { typedMetadata } from '../commit-metadata.ts';
 import type { OstreeContext } from '../context.ts';
-import { openCommandRepo, repoCommand } from '../repo-command.ts';
+import { collect, openCommandRepo, repoCommand } from '../repo-command.ts';
 import { addSignatures, type SigningOptions, withSigningOptions, wantsSignatures } from '../signing.ts';
 
 interface SummaryOptions extends SigningOptions {
   readonly update?: boolean;
   readonly view?: boolean;
   readonly raw?: boolean;
+  readonly addMetadata?: readonly string[];
 }
 
 const summaryType = '(a(s(taya{sv}))a{sv})';
@@ -76,11 +78,12 @@ export function summaryCommand(context: OstreeContext): Command {
   const command = withSigningOptions(repoCommand('summary', 'Manage summary metadata'))
     .option('-u, --update', 'update the summary')
     .option('-v, --view', 'view the local summary file')
-    .option('--raw', 'view the summary file as GVariant text');
+    .option('--raw', 'view the summary file as GVariant text')
+    .option('-m, --add-metadata <key=value>', 'additional metadata field to add to the summary', collect);
   return command.action(async (options: SummaryOptions) => {
     using repo = openCommandRepo(context, command);
     if (options.update === true) {
-      await writeSummary(repo, context.job);
+      await writeSummary(repo, context.job, typedMetadata(options.addMetadata ?? []));
       if (wantsSignatures(options)) await signSummary(repo, options);
       return;
     }

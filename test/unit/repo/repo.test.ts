@@ -68,7 +68,6 @@ describe('openRepo', () => {
   });
 
   it.each([
-    ['[core]\nrepo_version=1\nmode=bare-user-only\n', 'bare-user-only'],
     ['[core]\nrepo_version=1\nmode=bare-split-xattrs\n', 'bare-split-xattrs'],
     [`${core('')}[ex-integrity]\nfsverity=yes\n`, 'fsverity'],
     [`${core('')}[ex-integrity]\ncomposefs=true\n`, 'composefs'],
