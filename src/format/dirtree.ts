@@ -83,7 +83,7 @@ function checkNames(files: readonly Named[], directories: readonly Named[]): voi
 function checkList(items: readonly Named[]): void {
   let previous: string | undefined;
   for (const { name } of items) {
-    if (!isTreeName(name)) throw badTree(`${JSON.stringify(name.slice(0, 80))} is not a file name`);
+    if (!isTreeName(name)) throw badTree(`${whyBadName(name)} ${JSON.stringify(name.slice(0, 80)).slice(1, -1)}`);
     if (previous !== undefined && compareBytes(previous, name) >= 0) throw badTree('names are not in order');
     previous = name;
   }
@@ -91,4 +91,8 @@ function checkList(items: readonly Named[]): void {
 
 function badTree(reason: string): AtomicError {
   return new AtomicError('InvalidFormat', `Invalid dirtree: ${reason}`);
+}
+
+function whyBadName(name: string): string {
+  return name.includes('/') ? 'Invalid / in filename' : 'Invalid filename';
 }

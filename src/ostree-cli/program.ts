@@ -118,11 +118,22 @@ function withoutFlagValue(argument: string): string {
   return argument.replace(/^(--gpg-verify(?:-summary)?)=.*$/s, '$1');
 }
 
+/** Options that are the program's own when they stand before the command. */
+const programOptions = /^(--repo(=.*)?|-v|--verbose|--version|-h|--help)$/;
+
+/** The original takes a command's options before its name too: `ostree --print-metadata-key=K show REV`. */
+function commandFirst(argv: readonly string[]): string[] {
+  const at = argv.findIndex((word, index) => !word.startsWith('-') && argv[index - 1] !== '--repo');
+  const before = argv.slice(0, Math.max(at, 0));
+  if (before.every((word) => programOptions.test(word) || !word.startsWith('-'))) return [...argv];
+  return [...argv.slice(at, at + 1), ...before, ...argv.slice(at + 1)];
+}
+
 /** Runs one `ostree` command line; resolves to its exit status. Never throws: every failure is an `error:` line and 1. */
 export async function runOstree(context: OstreeContext): Promise<number> {
   try {
     requireText(context.argv);
-    await createProgram(context).parseAsync(context.argv.map(withoutFlagValue), { from: 'user' });
+    await createProgram(context).parseAsync(commandFirst(context.argv.map(withoutFlagValue)), { from: 'user' });
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) return report(context, error);

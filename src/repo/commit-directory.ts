@@ -125,6 +125,7 @@ async function buildTree(
   options: CommitDirectoryOptions,
   job: Job,
 ): Promise<{ tree: LayeredTree; stats: TreeListing['stats'] }> {
+  requireUnmodified(options);
   let tree: LayeredTree | undefined;
   const totals = { ...noStats };
   for (const layer of layersOf(options.source)) {
@@ -139,6 +140,26 @@ async function buildTree(
     if (!hasPath(tree, path)) throw new AtomicError('InvalidArgument', `Unmatched statoverride path: ${path}`);
   }
   return { tree, stats: totals };
+}
+
+/** What would have to change files that are objects already is refused rather than done to one layer only. */
+function requireUnmodified({
+  source,
+  canonicalPermissions,
+  owner,
+  skipXattrs,
+  skipPaths,
+  modes,
+}: CommitDirectoryOptions): void {
+  if (layersOf(source).every(({ kind }) => kind === 'directory')) return;
+  const changesOwner = owner?.uid !== undefined || owner?.gid !== undefined;
+  const changesFiles = canonicalPermissions === true || skipXattrs === true || modes !== undefined;
+  if (!changesOwner && !changesFiles && skipPaths === undefined) return;
+  throw new AtomicError(
+    'NotSupported',
+    'Changing owners, permissions or attributes of the tree of a commit is not built yet',
+    { hint: 'Check the commit out and commit the directory.' },
+  );
 }
 
 function layersOf(source: string | readonly CommitLayer[]): readonly CommitLayer[] {

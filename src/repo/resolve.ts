@@ -36,7 +36,9 @@ function resolveName(repo: Repo, name: string, anyRemote: boolean): Checksum | u
   const direct = readRef(repo, name);
   if (direct !== undefined) return direct;
   if (anyRemote && isRefName(name)) {
-    const inRemote = [...listRefs(repo)].find(([refspec]) => refspec.endsWith(`:${name}`));
+    const inRemote = [...listRefs(repo)].find(
+      ([refspec]) => refspec.endsWith(`:${name}`) || refspec.replace(':', '/') === name,
+    );
     if (inRemote !== undefined) return inRemote[1];
   }
   return (

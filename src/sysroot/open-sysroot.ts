@@ -44,14 +44,16 @@ export function openSysroot(path: string, boot?: BootRecord): Sysroot {
  * Makes the directory `path` (created if absent) a sysroot: the empty directories of a root file system, `ostree/deploy` and
  * a bare repo. What exists is left alone, so it is safe to run again. OSTree: `admin init-fs`.
  */
-export function initSysroot(path: string): void {
+export function initSysroot(path: string, options: { readonly modern?: boolean } = {}): void {
   using parent = Dir.open('/');
   parent.ensureDir(path.replace(/^\//, ''), 0o755);
   using dir = Dir.open(path);
-  for (const name of ['boot', 'dev', 'home', 'ostree', 'ostree/deploy', 'proc', 'run', 'sys'])
-    dir.ensureDir(name, 0o755);
-  dir.ensureDir('root', 0o700);
-  if (dir.stat('tmp') === undefined) makeDirExactly(dir, 'tmp', 0o1777);
+  for (const name of ['boot', 'ostree', 'ostree/deploy']) dir.ensureDir(name, 0o755);
+  if (options.modern !== true) {
+    for (const name of ['dev', 'home', 'proc', 'run', 'sys']) dir.ensureDir(name, 0o755);
+    dir.ensureDir('root', 0o700);
+    if (dir.stat('tmp') === undefined) makeDirExactly(dir, 'tmp', 0o1777);
+  }
   if (dir.stat('ostree/repo/objects') === undefined) {
     initRepo(`${path.replace(/\/$/, '')}/ostree/repo`, { mode: 'bare' })[Symbol.dispose]();
   }

@@ -2,11 +2,26 @@ import { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
 import { isStaterootName } from '../../format/index.ts';
 import { Dir, isSystemError } from '../../platform/index.ts';
-import { cleanup, initStateroot, initSysroot, openSysroot, pinDeployment, undeploy } from '../../sysroot/index.ts';
+import {
+  cleanup,
+  initStateroot,
+  initSysroot,
+  loadDeployments,
+  openSysroot,
+  pinDeployment,
+  undeploy,
+} from '../../sysroot/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { deployCommand } from './deploy.ts';
 import { statusCommand } from './status.ts';
-import { changeSysroot, requireDeployment, sysrootCommand, sysrootPath } from './sysroot-command.ts';
+import {
+  changeSysroot,
+  openCommandSysroot,
+  requireDeployment,
+  sysrootCommand,
+  sysrootPath,
+} from './sysroot-command.ts';
+import { switchCommand } from './switch.ts';
 import { upgradeCommand } from './upgrade.ts';
 
 /** A mistyped path must not become a new sysroot. */
@@ -27,9 +42,10 @@ function initFsCommand(context: OstreeContext): Command {
   return new Command('init-fs')
     .description('Initialize a root filesystem')
     .argument('<path>')
-    .action((path: string) => {
+    .option('--modern', 'only create /boot and /ostree')
+    .action((path: string, options: { modern?: boolean }) => {
       requireDirectory(path);
-      initSysroot(path.startsWith('/') ? path : `${context.cwd}/${path}`);
+      initSysroot(path.startsWith('/') ? path : `${context.cwd}/${path}`, { modern: options.modern === true });
     });
 }
 
@@ -85,7 +101,7 @@ function pinCommand(context: OstreeContext): Command {
 }
 
 /** Commands of the original that are not built yet. */
-const notBuilt = ['config-diff', 'finalize-staged', 'instutil', 'kargs', 'set-origin', 'switch', 'unlock'];
+const notBuilt = ['config-diff', 'finalize-staged', 'instutil', 'kargs', 'set-origin', 'unlock'];
 
 function refusedCommand(name: string): Command {
   return new Command(name)
@@ -99,11 +115,27 @@ function refusedCommand(name: string): Command {
     });
 }
 
+/** Where the booted deployment lies; that which boots next where none is booted. */
+function printCurrentDir(context: OstreeContext, command: Command): void {
+  using sysroot = openCommandSysroot(context, command);
+  const { deployments, booted } = loadDeployments(sysroot);
+  const current = booted ?? deployments[0];
+  if (current === undefined) throw new AtomicError('NoDeployment', 'Unable to find a deployment in sysroot');
+  const path = sysrootPath(context, command).replace(/\/+$/, '');
+  const absolute = path === '' || path.startsWith('/') ? path : `${context.cwd}/${path}`;
+  context.write(`${absolute}/ostree/deploy/${current.stateroot}/deploy/${current.name}\n`);
+}
+
 /** `ostree admin`: works on the deployments of a sysroot. */
 export function adminCommand(context: OstreeContext): Command {
   const command = new Command('admin')
     .description('Commands for managing a host system booted with ostree')
-    .option('--sysroot <path>', 'the sysroot to work on (default: this host)');
+    .option('--sysroot <path>', 'the sysroot to work on (default: this host)')
+    .option('--print-current-dir', 'if present, print the path of the current deployment directory');
+  command.action((options: { printCurrentDir?: boolean }) => {
+    if (options.printCurrentDir === true) printCurrentDir(context, command);
+    else command.help({ error: true });
+  });
   const factories = [
     cleanupCommand,
     deployCommand,
@@ -111,6 +143,7 @@ export function adminCommand(context: OstreeContext): Command {
     osInitCommand,
     pinCommand,
     statusCommand,
+    switchCommand,
     undeployCommand,
     upgradeCommand,
   ];

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { AtomicError } from '../../base/index.ts';
 import { Dir, syncFilesystem } from '../../platform/index.ts';
-import { checkoutCommit } from '../../repo/index.ts';
+import { checkoutCommit, type RepoMode } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
 import { requireCommit } from '../require-commit.ts';
@@ -28,6 +28,12 @@ function splitDestination(path: string): readonly [directory: string, name: stri
   return [at < 0 ? '.' : trimmed.slice(0, at) || '/', name];
 }
 
+function whyNotLinked(mode: RepoMode): string {
+  if (mode === 'bare-user') return 'User repository mode requires user checkout mode to hardlink';
+  if (mode === 'bare') return 'Bare repository mode cannot hardlink in user checkout mode';
+  return `Hard links are not possible: the repository's mode is ${mode}`;
+}
+
 /** `ostree checkout`: makes a commit a directory, by hard links where the repository's mode allows it. */
 export function checkoutCommand(context: OstreeContext): Command {
   const command = repoCommand('checkout', 'Check out a commit into a filesystem tree')
@@ -47,9 +53,9 @@ export function checkoutCommand(context: OstreeContext): Command {
     if (options.requireHardlinks === true && options.forceCopy === true) {
       throw new AtomicError('InvalidArgument', 'Cannot specify both --require-hardlinks and --force-copy');
     }
-    const linkable = repo.mode === (options.userMode === true ? 'bare-user' : 'bare');
+    const linkable = repo.mode === 'bare-user-only' || repo.mode === (options.userMode === true ? 'bare-user' : 'bare');
     if (options.requireHardlinks === true && !linkable) {
-      throw new AtomicError('InvalidArgument', `Hard links are not possible: the repository's mode is ${repo.mode}`, {
+      throw new AtomicError('InvalidArgument', whyNotLinked(repo.mode), {
         hint: 'Leave out --require-hardlinks, or check out from a bare repository.',
       });
     }

@@ -5,6 +5,7 @@ import { listRefs, writeRef, writeRefAlias, type Repo } from '../../repo/index.t
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
 import { requireCommit } from '../require-commit.ts';
+import { updateSummaryIfAsked } from '../update-summary.ts';
 
 interface RefsOptions {
   readonly delete?: boolean;
@@ -17,14 +18,15 @@ interface RefsOptions {
 /** The refs a prefix means: all, one and those below it, or (`remote:`) those of a remote. */
 function matchingRefs(repo: Repo, prefix: string | undefined): ReadonlyMap<string, Checksum> {
   if (prefix === undefined) return listRefs(repo);
-  if (prefix.endsWith(':')) return new Map([...listRefs(repo)].filter(([refspec]) => refspec.startsWith(prefix)));
+  const remote = /^[^:]+:(?=\.?$)/.exec(prefix)?.[0];
+  if (remote !== undefined) return new Map([...listRefs(repo)].filter(([refspec]) => refspec.startsWith(remote)));
   parseRefspec(prefix);
   return listRefs(repo, prefix);
 }
 
 /** A listed name with the prefix cut off, the remote's name left on it: `remote:a/b` below `remote:a` is `remote:b`. */
 function cutPrefix(refspec: string, prefix: string | undefined): string {
-  if (prefix === undefined || prefix.endsWith(':') || refspec === prefix) return refspec;
+  if (prefix === undefined || /:\.?$/.test(prefix) || refspec === prefix) return refspec;
   const { remote } = parseRefspec(prefix);
   const rest = refspec.slice(prefix.length + 1);
   return remote === undefined ? rest : `${remote}:${rest}`;
@@ -90,10 +92,11 @@ export function refsCommand(context: OstreeContext): Command {
     .option('-A, --alias', 'with --create, create an alias; otherwise list the aliases alone')
     .option('--create <newref>', 'create a new ref for an existing commit')
     .option('--force', 'overwrite existing refs when creating');
-  return command.action((prefixes: readonly string[], options: RefsOptions) => {
+  return command.action(async (prefixes: readonly string[], options: RefsOptions) => {
     using repo = openCommandRepo(context, command);
     if (options.create !== undefined) {
       createRef(repo, prefixes, options);
+      await updateSummaryIfAsked(repo, context.job);
       return;
     }
     if (options.delete === true && prefixes.length === 0) {
@@ -109,5 +112,6 @@ export function refsCommand(context: OstreeContext): Command {
         }
       }
     }
+    if (options.delete === true) await updateSummaryIfAsked(repo, context.job);
   });
 }

@@ -4,11 +4,12 @@ import { resolveRev, writeRef } from '../../repo/index.ts';
 import type { OstreeContext } from '../context.ts';
 import { openCommandRepo, repoCommand } from '../repo-command.ts';
 import { requireCommit } from '../require-commit.ts';
+import { updateSummaryIfAsked } from '../update-summary.ts';
 
 /** `ostree reset`: makes an existing ref name another commit; durable on return. */
 export function resetCommand(context: OstreeContext): Command {
   const command = repoCommand('reset', 'Reset a REF to a previous COMMIT').argument('<ref>').argument('<commit>');
-  return command.action((ref: string, rev: string) => {
+  return command.action(async (ref: string, rev: string) => {
     using repo = openCommandRepo(context, command);
     const checksum = requireCommit(repo, rev);
     if (resolveRev(repo, ref) === undefined) {
@@ -17,5 +18,6 @@ export function resetCommand(context: OstreeContext): Command {
       });
     }
     writeRef(repo, ref, checksum);
+    await updateSummaryIfAsked(repo, context.job);
   });
 }
