@@ -85,3 +85,20 @@ it('switches a sysroot to another ref, and says where it lies', async () => {
   expect(readFileSync(`${work}/right/boot/loader/entries/ostree-2-os.conf`, 'utf8')).toContain('ostree=');
   expect(ostree(...admin, 'status')).toContain('origin refspec: two');
 });
+
+it('pulls an older commit of a ref, from another place than the configured one', async () => {
+  const pair = makeRepoPair({ seed: 36, entries: 5 });
+  const old = ostree(`--repo=${pair.real}`, 'rev-parse', 'main^').trim();
+  const server = `file://${pair.real}`;
+  for (const [name, run] of [
+    ['left', (...words: string[]) => Promise.resolve(tryOstree(...words))],
+    ['right', (...words: string[]) => tryOurOstree(words)],
+  ] as const) {
+    const repo = `--repo=${join(pair.work, name)}`;
+    ostree(repo, 'init');
+    ostree(repo, 'remote', 'add', '--no-gpg-verify', 'from', 'http://127.0.0.1:9/nobody');
+    expect(await run('pull', repo, `--url=${server}`, 'from', `main@${old}`)).toMatchObject({ status: 0 });
+    expect(ostree(repo, 'rev-parse', 'from:main').trim()).toBe(old);
+    expect(await run('pull', repo, `--url=${server}`, 'from', 'main@short')).toMatchObject({ status: 1 });
+  }
+});
