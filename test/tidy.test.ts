@@ -46,9 +46,12 @@ function sourceFiles(directory: string): string[] {
   });
 }
 
-/** Source text without comments, so that an example in a doc comment is not taken for code. */
+/**
+ * Source text without block comments, so that an example in one is not taken for code. Only those at the start of a line:
+ * elsewhere the two characters may stand in a regular expression.
+ */
 function code(path: string): string {
-  return readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '));
+  return readFileSync(path, 'utf8').replace(/^[ \t]*\/\*[\s\S]*?\*\//gm, (comment) => comment.replace(/[^\n]/g, ' '));
 }
 
 function importsOf(file: string): Import[] {
