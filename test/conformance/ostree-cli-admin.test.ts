@@ -110,7 +110,14 @@ it('deploys, upgrades, pins, undeploys and cleans up alike', async () => {
   releaseBoth(2, 'kernel 1\n');
   await both('upgrade --os=testos', 'upgrade --os=testos', 'pin 1');
   releaseBoth(3);
-  await both('deploy --os=testos test/os', 'deploy --os=other test/os', 'cleanup', 'undeploy 9', 'undeploy 1');
+  await both(
+    'deploy --os=testos test/os',
+    'deploy --os=other test/os',
+    'deploy --os=testos --not-as-default test/os',
+    'cleanup',
+    'undeploy 9',
+    'undeploy 1',
+  );
   releaseBoth(4);
   await both(
     'upgrade --os=other',

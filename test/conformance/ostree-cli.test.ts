@@ -576,7 +576,7 @@ describe('command lines that cannot be run', () => {
     'refs --collections',
     'prune --keep-younger-than=yesterday',
     'admin upgrade --reboot',
-    'admin deploy --not-as-default x',
+    'admin deploy --retain-pending x',
   ])('never ignores an option that is not built: %s', async (line) => {
     const { status, stdout, stderr } = await tryOurOstree(line.split(' '));
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });

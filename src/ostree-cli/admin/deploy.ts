@@ -23,6 +23,7 @@ interface DeployCommandOptions {
   readonly merge: boolean;
   readonly prune: boolean;
   readonly retain?: boolean;
+  readonly notAsDefault?: boolean;
   readonly karg?: readonly string[];
   readonly kargAppend?: readonly string[];
   readonly kargDelete?: readonly string[];
@@ -46,11 +47,20 @@ function originOf(merge: Deployment | undefined, refspec: string): Origin {
 function wantedList(
   sysroot: Sysroot,
   made: Awaited<ReturnType<typeof deployTree>>,
-  retain: boolean,
+  { retain, notAsDefault }: DeployCommandOptions,
 ): readonly (Deployment | Awaited<ReturnType<typeof deployTree>>)[] {
   const existing = loadDeployments(sysroot);
-  if (!retain) return planRetention(existing, made);
-  return [made, ...existing.deployments.filter((deployment) => !deployment.staged)];
+  const [, ...others] =
+    retain === true
+      ? [made, ...existing.deployments.filter((deployment) => !deployment.staged)]
+      : planRetention(existing, made);
+  if (notAsDefault !== true) return [made, ...others];
+  // Behind the booted one or that which it was made after; last where there is neither.
+  const before = others.findIndex(
+    (deployment) => ('booted' in deployment && deployment.booted) || deployment.id === made.merge?.id,
+  );
+  const at = before < 0 ? others.length : before + 1;
+  return [...others.slice(0, at), made, ...others.slice(at)];
 }
 
 /** `ostree admin deploy`: makes a revision of the sysroot's repository the new default deployment. */
@@ -61,14 +71,16 @@ export function deployCommand(context: OstreeContext): Command {
     .option('--stage', 'complete deployment at OS shutdown')
     .option('--no-merge', 'do not apply configuration (/etc and kernel arguments) from the booted deployment')
     .option('--no-prune', "don't prune the repo when done")
+    .option('--not-as-default', 'append rather than prepend new deployment')
     .option('--retain', 'do not delete previous deployments')
     .option('--karg <name=value>', 'set a kernel argument; overrides any earlier one of the same name', collect)
     .option('--karg-append <name=value>', 'append a kernel argument', collect)
     .option('--karg-delete <name=value>', 'delete a kernel argument', collect)
     .option('--karg-none', 'do not import kernel arguments');
   return command.action(async (refspec: string, options: DeployCommandOptions) => {
-    if (options.stage === true && options.retain === true) {
-      throw new AtomicError('NotSupported', '--stage together with --retain is not built yet');
+    if (options.stage === true && (options.retain === true || options.notAsDefault === true)) {
+      const other = options.retain === true ? '--retain' : '--not-as-default';
+      throw new AtomicError('NotSupported', `--stage together with ${other} is not built yet`);
     }
     await changeSysroot(context, command, async (sysroot, job) => {
       const stateroot = requireStaterootName(sysroot, options.os);
@@ -90,7 +102,7 @@ export function deployCommand(context: OstreeContext): Command {
         return;
       }
       await finalizeDeployment(sysroot, made, job);
-      await writeDeployments(sysroot, wantedList(sysroot, made, options.retain === true), job);
+      await writeDeployments(sysroot, wantedList(sysroot, made, options), job);
       if (options.prune) await cleanup(sysroot, { base: true }, job);
     });
   });
