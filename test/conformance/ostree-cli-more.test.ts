@@ -12,6 +12,7 @@ it.each([
   ['refs', '--repo=REPO', 'origin:.'],
   ['rev-parse', '--repo=REPO', 'origin/remote/x'],
   ['--repo=REPO', '--print-metadata-key=version', 'show', 'main'],
+  ['refs', '--repo=REPO', '-A', 'main', '--create=origin:aliased'],
   ['init', '--repo=REPO-new', '--collection-id=nonsense'],
   ['checkout', '--repo=REPO', '-U', '-H', 'main', 'WORK/never'],
 ])('answers %s as the original does', async (...argv) => {

@@ -56,6 +56,9 @@ function createRef(repo: Repo, names: readonly string[], { create: to = '', forc
   if (second !== undefined) {
     throw new AtomicError('InvalidArgument', 'You must specify only 1 existing ref when creating a new ref');
   }
+  if (alias === true && to.includes(':')) {
+    throw new AtomicError('InvalidArgument', `Cannot create alias to remote ref: ${to.slice(0, to.indexOf(':'))}`);
+  }
   const checksum = alias === true ? undefined : requireCommit(repo, from);
   // An alias may be turned to another ref without more ado, as in the original.
   const mayReplace = force === true || (alias === true && listAliases(repo, undefined).has(to));
