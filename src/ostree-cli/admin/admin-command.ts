@@ -132,7 +132,9 @@ export function adminCommand(context: OstreeContext): Command {
     .description('Commands for managing a host system booted with ostree')
     .option('--sysroot <path>', 'the sysroot to work on (default: this host)')
     .option('--print-current-dir', 'if present, print the path of the current deployment directory');
-  command.action((options: { printCurrentDir?: boolean }) => {
+  command.allowExcessArguments().action((options: { printCurrentDir?: boolean }) => {
+    const [unknown] = command.args;
+    if (unknown !== undefined) command.error(`unknown command '${unknown}'`, { code: 'commander.unknownCommand' });
     if (options.printCurrentDir === true) printCurrentDir(context, command);
     else command.help({ error: true });
   });
